@@ -1,0 +1,1 @@
+//! The contract: types on the wire and in files.

@@ -1,0 +1,18 @@
+//! What every process of EdgeCam needs and nothing of ours: time, stop, error kinds, tracing,
+//! named threads and a latest-wins slot.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`clock`] | monotonic and wall time, as all stamps of a frame are taken |
+//! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
+//! | [`shutdown`] | one stop signal for tasks and threads |
+//! | [`slot`] | the newest value, overwritten until taken; overwrites are counted |
+//! | [`thread`] | named threads |
+//! | [`trace`] | tracing set-up of a binary |
+
+pub mod clock;
+pub mod error;
+pub mod shutdown;
+pub mod slot;
+pub mod thread;
+pub mod trace;

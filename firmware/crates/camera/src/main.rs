@@ -1,0 +1,2 @@
+//! edgecam-camera.
+fn main() {}

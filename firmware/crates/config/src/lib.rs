@@ -1,0 +1,1 @@
+//! Settings layers compiled to one checked configuration, or every error at once.

@@ -1,0 +1,1 @@
+//! The REST control plane: routes, OpenAPI, problem+json, server-sent events.

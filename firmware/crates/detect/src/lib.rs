@@ -1,0 +1,1 @@
+//! NanoDet: manifest check, pre-processing, decoding, NMS.

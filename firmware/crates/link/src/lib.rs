@@ -1,0 +1,1 @@
+//! The contract between edgecamd and edgecam-camera: messages and framing.

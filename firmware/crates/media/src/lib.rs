@@ -1,0 +1,1 @@
+//! GStreamer: plan, build, run, tap, overlay. The only crate that sees it.

@@ -1,0 +1,1 @@
+//! MediaMTX: its rendered configuration, its control API, where its binary is.

@@ -1,0 +1,1 @@
+//! MQTT topics, payloads, discovery, and the session that drains the outbox.

@@ -1,0 +1,1 @@
+//! SQLite: events and their outbox, stored before they are announced.

@@ -1,0 +1,2 @@
+//! edgecamd.
+fn main() {}
