@@ -1,1 +1,15 @@
-//! The contract: types on the wire and in files.
+//! The contract: types on the wire and in files. Nothing of ours is imported here.
+//!
+//! | module | owns | who writes it, who reads it |
+//! |---|---|---|
+//! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
+//! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
+//! | [`problem`] | RFC 9457 error bodies | control → clients |
+//! | [`settings`] | every setting, every field optional | owner, files, environment → config |
+//! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
+
+pub mod event;
+pub mod manifest;
+pub mod problem;
+pub mod settings;
+pub mod status;

@@ -1,0 +1,388 @@
+//! Every setting, every field optional: the shape of the settings files, of the environment
+//! (`EDGECAM__SECTION__FIELD`) and of the settings API.
+//!
+//! Defaults stand in `firmware/config/10-defaults.toml`, not here; `config` merges the layers,
+//! checks them and compiles them into what everything runs on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The whole of the settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(title = "Settings")]
+pub struct Settings {
+    /// Who this device is.
+    pub node: NodeSettings,
+    /// The REST API.
+    pub api: ApiSettings,
+    /// Where data lives.
+    pub data: DataSettings,
+    /// The MQTT session.
+    pub mqtt: MqttSettings,
+    /// The media server (MediaMTX).
+    pub media_server: MediaServerSettings,
+    /// What holds for the detectors of all cameras.
+    pub detector: DetectorSettings,
+    /// Heat: when the detectors slow down and pause.
+    pub thermal: ThermalSettings,
+    /// The cameras by id: lower case letters, digits and `-`, at most 32 characters.
+    pub cameras: BTreeMap<String, CameraSettings>,
+}
+
+/// Who this device is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeSettings {
+    /// Stable id in topics and payloads: lower case letters, digits and `-`. Default: `ec-` and
+    /// six hexadecimal digits made from the machine's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Name shown to people. Default: the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The REST API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiSettings {
+    /// Address and port to listen on, such as `0.0.0.0:8080`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+}
+
+/// Where data lives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSettings {
+    /// Folder for the event store, models and state. Default: `$XDG_DATA_HOME/edgecam`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
+    /// Most events that wait for the broker; beyond it the oldest are dropped and counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbox_max_events: Option<u64>,
+    /// Most events that are kept; beyond it the oldest announced ones are deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_max: Option<u64>,
+}
+
+/// The MQTT session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttSettings {
+    /// Whether events are announced over MQTT at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Broker: `mqtt://host[:1883]` or `mqtts://host[:8883]`. Absent: a mosquitto that EdgeCam
+    /// runs itself on `listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// User name at the broker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Password at the broker. Written, never read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(write_only)]
+    pub password: Option<String>,
+    /// PEM file with the authorities that the broker's certificate is checked against. Default:
+    /// the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// PEM file with the client certificate; goes with `client_key_file`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_cert_file: Option<String>,
+    /// PEM file with the key of the client certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_key_file: Option<String>,
+    /// First level of every topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// First level of Home Assistant's discovery topics; empty: no discovery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_prefix: Option<String>,
+    /// Address and port of the supervised broker, used when `url` is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Seconds between keep-alives, 5..=300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_alive_s: Option<u16>,
+}
+
+/// The media server (MediaMTX).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaServerSettings {
+    /// Whether streams are served at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// The MediaMTX binary. Default: `EDGECAM_MEDIAMTX`, the `PATH`, the build cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// RTSP address and port, such as `0.0.0.0:8554`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtsp_listen: Option<String>,
+    /// HLS address and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hls_listen: Option<String>,
+    /// WebRTC signalling (WHEP) address and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webrtc_listen: Option<String>,
+    /// WebRTC media address and UDP port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webrtc_udp_listen: Option<String>,
+    /// Address and port of MediaMTX's own control API; loopback only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_listen: Option<String>,
+}
+
+/// What holds for the detectors of all cameras.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectorSettings {
+    /// Name of the model's manifest, such as `nanodet-plus-m_320`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Threads of one inference, 1..=8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u8>,
+    /// Whether a model that is not at hand is fetched from where its manifest says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download: Option<bool>,
+}
+
+/// Heat: when the detectors slow down and pause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThermalSettings {
+    /// Whether the temperature is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// File with the temperature in m°C.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensor: Option<String>,
+    /// From this temperature on the detectors rest between inferences; in °C.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high_c: Option<f32>,
+    /// From this temperature on the detectors pause; in °C.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical_c: Option<f32>,
+    /// Rest between inferences above `high_c`, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_ms: Option<u32>,
+}
+
+/// One camera.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CameraSettings {
+    /// Name shown to people and drawn on the picture. Default: the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether the camera runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Where its pictures come from: `scene` (a drawn street with known truth), a path or
+    /// `file:///…` (a clip), `rtsp://…`, `/dev/video…` or `libcamera[:name]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether a clip starts again when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loop_clip: Option<bool>,
+    /// Seed of the `scene` source: the same seed draws the same street.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene_seed: Option<u64>,
+    /// Size and rate of the picture.
+    pub video: VideoSettings,
+    /// How the picture is encoded.
+    pub encoder: EncoderSettings,
+    /// What counts as found.
+    pub detection: DetectionSettings,
+    /// How found objects are followed.
+    pub tracker: TrackerSettings,
+    /// What is drawn on the picture.
+    pub overlay: OverlaySettings,
+    /// Zones by id.
+    pub zones: BTreeMap<String, ZoneSettings>,
+    /// Lines by id.
+    pub lines: BTreeMap<String, LineSettings>,
+}
+
+/// Size and rate of the picture.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VideoSettings {
+    /// Columns, even, 64..=3840. Default: what the source gives; 1280 where it can choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Rows, even, 64..=2160. Default: what the source gives; 720 where it can choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Frames per second, 1..=120. Default: what the source gives; 30 where it can choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fps: Option<u32>,
+}
+
+/// Which rung of the encoder ladder is tried first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderPreference {
+    /// The best that the board has.
+    Auto,
+    /// V4L2 with mapped buffers, then software: leaves DMABUF import out.
+    NoDmabuf,
+    /// Software only.
+    Software,
+}
+
+/// How the picture is encoded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EncoderSettings {
+    /// Which rung of the ladder is tried first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefer: Option<EncoderPreference>,
+    /// Target bit rate in kbit/s, 100..=25000. Live: changed without a break.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate_kbps: Option<u32>,
+    /// Seconds between key frames, 0.5..=10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_frame_interval_s: Option<f32>,
+}
+
+/// A demand on boxes below a share of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SizeThreshold {
+    /// Holds for boxes whose area is below this share of the picture, 0..=1.
+    pub below_area: f32,
+    /// Least score of such a box, 0..=1.
+    pub min_score: f32,
+}
+
+/// A cap on boxes below a share of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SizeCap {
+    /// Holds for boxes whose area is below this share of the picture, 0..=1.
+    pub below_area: f32,
+    /// Most such boxes of one class in a frame.
+    pub max_per_class: u32,
+}
+
+/// What counts as found. All fields are live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectionSettings {
+    /// Whether this camera detects at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Most inferences per second, 0.1..=60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_fps: Option<f32>,
+    /// Least score of a box, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score_threshold: Option<f32>,
+    /// Least score by label, 0..=1; replaces `score_threshold` for these labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_thresholds: Option<BTreeMap<String, f32>>,
+    /// Higher least scores for small boxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_thresholds: Option<Vec<SizeThreshold>>,
+    /// Most boxes of a class by size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_caps: Option<Vec<SizeCap>>,
+    /// Most boxes of a class that are larger than all of `size_caps`; 0 for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large_cap: Option<u32>,
+    /// Candidates by score that go into suppression, 1..=10000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u32>,
+    /// Overlap (IoU) from which the weaker of two boxes of a class goes, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iou_threshold: Option<f32>,
+    /// Most boxes of a frame, 1..=300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_detections: Option<u32>,
+    /// Smaller boxes are dropped; in square pixels of the source picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_box_area_px: Option<f32>,
+    /// Labels that are looked for; empty for all that the model knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+}
+
+/// How found objects are followed. All fields are live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrackerSettings {
+    /// Score from which a box can start a track, 0..=1. Weaker boxes only keep tracks alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_score: Option<f32>,
+    /// Overlap (IoU) that a box needs with a track's predicted box, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub match_iou: Option<f32>,
+    /// Weight of the new box in smoothing, 0.05..=1; 1 for no smoothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema_weight: Option<f32>,
+    /// How long a track survives without a box, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_missed_ms: Option<u32>,
+    /// Boxes after which a track is announced, 1..=30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm_hits: Option<u32>,
+}
+
+/// What is drawn on the picture. All fields are live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OverlaySettings {
+    /// Boxes of the tracked objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<bool>,
+    /// Label, score and track id at the boxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<bool>,
+    /// Outlines of zones and lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zones: Option<bool>,
+    /// Camera name and wall time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<bool>,
+    /// Boxes older than this are not drawn, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_ms: Option<u32>,
+}
+
+/// An area of the picture. Objects are in it when the middle of their lower edge is. Live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ZoneSettings {
+    /// Corners as `[x, y]`, shares of the picture, 3..=64 of them, not crossing itself.
+    pub polygon: Vec<[f32; 2]>,
+    /// Labels that count; empty for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// Seconds after which staying is loitering; 0 for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loitering_s: Option<f32>,
+    /// Frames in a row that it takes to be in, or out, 1..=30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inertia: Option<u32>,
+}
+
+/// A line that is watched for crossings. Walking from `from` to `to`, a crossing from left to
+/// right is `in`. Live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LineSettings {
+    /// One end as `[x, y]`, shares of the picture.
+    pub from: [f32; 2],
+    /// The other end.
+    pub to: [f32; 2],
+    /// Labels that count; empty for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+}

@@ -1,0 +1,266 @@
+//! The checked configuration: what everything runs on. Values here have passed every check, so
+//! nothing downstream checks them again.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::tracker::TrackerParams;
+use domain::{DetectionParams, lines::Line, zones::Zone};
+use url::Url;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Stable id of this device, in topics and payloads.
+    pub node_id: String,
+    /// Name shown to people.
+    pub node_name: String,
+    /// Where the REST API listens.
+    pub api_listen: SocketAddr,
+    /// Where data lives.
+    pub data: DataConfig,
+    /// The MQTT session; `None`: switched off.
+    pub mqtt: Option<MqttConfig>,
+    /// The media server; `None`: switched off.
+    pub media_server: Option<MediaServerConfig>,
+    /// Whether a model that is not at hand is fetched from where its manifest says.
+    pub download_models: bool,
+    /// The cameras, by id.
+    pub cameras: Vec<CameraConfig>,
+}
+
+/// Where data lives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataConfig {
+    /// Folder for the event store, models and state.
+    pub dir: PathBuf,
+    /// Most events that wait for the broker.
+    pub outbox_max_events: u64,
+    /// Most events that are kept.
+    pub events_max: u64,
+}
+
+/// Which broker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Broker {
+    /// A mosquitto that EdgeCam runs itself, listening there.
+    Supervised(SocketAddr),
+    /// The owner's, `mqtt://` or `mqtts://`, without credentials.
+    Remote(Url),
+}
+
+/// The MQTT session.
+#[derive(Clone, PartialEq)]
+pub struct MqttConfig {
+    /// Which broker.
+    pub broker: Broker,
+    /// User name and password.
+    pub credentials: Option<(String, String)>,
+    /// Authorities that the broker's certificate is checked against; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate and key.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// First level of every topic.
+    pub prefix: String,
+    /// First level of Home Assistant's discovery topics; `None`: no discovery.
+    pub discovery_prefix: Option<String>,
+    /// Time between keep-alives.
+    pub keep_alive: Duration,
+}
+
+impl fmt::Debug for MqttConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MqttConfig")
+            .field("broker", &self.broker)
+            .field("credentials", &self.credentials.as_ref().map(|(user, _)| (user, "…")))
+            .field("ca_file", &self.ca_file)
+            .field("client_cert", &self.client_cert)
+            .field("prefix", &self.prefix)
+            .field("discovery_prefix", &self.discovery_prefix)
+            .field("keep_alive", &self.keep_alive)
+            .finish()
+    }
+}
+
+/// The media server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaServerConfig {
+    /// The binary; `None`: looked for.
+    pub path: Option<PathBuf>,
+    /// RTSP.
+    pub rtsp_listen: SocketAddr,
+    /// HLS.
+    pub hls_listen: SocketAddr,
+    /// WebRTC signalling (WHEP).
+    pub webrtc_listen: SocketAddr,
+    /// WebRTC media, UDP.
+    pub webrtc_udp_listen: SocketAddr,
+    /// MediaMTX's own control API, on loopback.
+    pub control_listen: SocketAddr,
+}
+
+/// A camera's id: 1 to 32 lower case letters, digits and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CameraId(String);
+
+impl CameraId {
+    /// Checks `id`; `None` where it is not one.
+    pub fn new(id: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        ((1..=32).contains(&id.len()) && id.chars().all(allowed)).then(|| Self(id.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One camera, all that its process needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraConfig {
+    /// Its id.
+    pub id: CameraId,
+    /// Name shown to people and drawn on the picture.
+    pub name: String,
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Where its pictures come from.
+    pub source: Source,
+    /// Size and rate of the picture.
+    pub video: VideoConfig,
+    /// How the picture is encoded.
+    pub encoder: EncoderConfig,
+    /// The detector and its model.
+    pub detector: DetectorConfig,
+    /// What counts as found.
+    pub detection: DetectionParams,
+    /// How found objects are followed.
+    pub tracker: TrackerParams,
+    /// What is drawn.
+    pub overlay: OverlayConfig,
+    /// Zones, by id.
+    pub zones: Vec<Zone>,
+    /// Lines, by id.
+    pub lines: Vec<Line>,
+    /// Heat; `None`: not watched.
+    pub thermal: Option<ThermalConfig>,
+}
+
+/// Where pictures come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// A drawn street with known truth.
+    Scene {
+        /// The same seed draws the same street.
+        seed: u64,
+    },
+    /// A clip.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Whether it starts again when it ends.
+        looped: bool,
+    },
+    /// An IP camera, credentials in the URL.
+    Rtsp(Url),
+    /// A USB camera or another V4L2 device.
+    V4l2 {
+        /// `/dev/video…`
+        device: PathBuf,
+    },
+    /// A CSI camera.
+    Libcamera {
+        /// Its libcamera name; `None`: the first.
+        name: Option<String>,
+    },
+}
+
+/// Size and rate of the picture; `None` where the source decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// Columns and rows, both even.
+    pub size: Option<domain::Size>,
+    /// Frames per second.
+    pub fps: Option<u32>,
+}
+
+/// Rungs of the encoder ladder that may be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncoderLadder {
+    /// All.
+    Full,
+    /// All but DMABUF import.
+    NoDmabuf,
+    /// Software only.
+    Software,
+}
+
+/// How the picture is encoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EncoderConfig {
+    /// Rungs that may be tried.
+    pub ladder: EncoderLadder,
+    /// Target bit rate in kbit/s.
+    pub bitrate_kbps: u32,
+    /// Time between key frames.
+    pub key_frame_interval: Duration,
+}
+
+/// The detector of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DetectorConfig {
+    /// Whether the camera detects.
+    pub enabled: bool,
+    /// Name of the model's manifest.
+    pub model: String,
+    /// Threads of one inference.
+    pub threads: u8,
+    /// Least time between the starts of two inferences.
+    pub min_interval: Duration,
+}
+
+/// Whether something is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Drawn.
+    On,
+    /// Not drawn.
+    Off,
+}
+
+/// What is drawn on the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverlayConfig {
+    /// Boxes of the tracked objects.
+    pub boxes: Draw,
+    /// Label, score and track id at the boxes.
+    pub labels: Draw,
+    /// Outlines of zones and lines.
+    pub zones: Draw,
+    /// Camera name and wall time.
+    pub timestamp: Draw,
+    /// Boxes older than this are not drawn.
+    pub max_age: Duration,
+}
+
+/// Heat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThermalConfig {
+    /// File with the temperature in m°C.
+    pub sensor: PathBuf,
+    /// From here on the detector rests between inferences, °C.
+    pub high_c: f32,
+    /// From here on it pauses, °C.
+    pub critical_c: f32,
+    /// How long it rests.
+    pub rest: Duration,
+}

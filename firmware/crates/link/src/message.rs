@@ -1,0 +1,150 @@
+//! What `edgecamd` and a camera process say to each other.
+
+use api::event::{Direction, EventType, ModelRef};
+use api::settings::{CameraSettings, DetectorSettings, ThermalSettings};
+use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the messages; both sides come from one build, so any difference is refused.
+pub const PROTOCOL: u32 = 1;
+
+/// All that a camera process is to do. The settings are complete (every layer merged) and
+/// compiled again by the camera process with the code that `edgecamd` used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CameraOrder {
+    /// The camera's id.
+    pub camera: String,
+    /// The camera's own settings.
+    pub settings: CameraSettings,
+    /// What holds for all detectors.
+    pub detector: DetectorSettings,
+    /// Heat.
+    pub thermal: ThermalSettings,
+    /// Where to publish, `rtsp://…`; null when there is no media server.
+    pub publish_url: Option<String>,
+    /// Folders with model files, looked through in this order.
+    pub model_dirs: Vec<String>,
+    /// Folder for the camera's own state (the encoder ladder's memory).
+    pub state_dir: String,
+}
+
+/// From `edgecamd` to a camera process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToCamera {
+    /// The first message: what to do.
+    Configure(Box<CameraOrder>),
+    /// A change of settings: applied live if all that changed can be, else refused with the
+    /// fields that need a restart. Answered by [`FromCamera::Applied`].
+    Apply {
+        /// Goes back in the answer.
+        request: u64,
+        /// The whole new order.
+        order: Box<CameraOrder>,
+    },
+    /// A JPEG of the newest frame. Answered by [`FromCamera::Snapshot`].
+    Snapshot {
+        /// Goes back in the answer.
+        request: u64,
+        /// JPEG quality, 1..=100.
+        quality: u8,
+    },
+    /// Make the next frame a key frame.
+    KeyFrame,
+    /// End all open events and leave.
+    Stop,
+}
+
+/// From a camera process to `edgecamd`. A message can carry a blob of bytes beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromCamera {
+    /// The first message.
+    Hello {
+        /// [`PROTOCOL`] of the camera process.
+        protocol: u32,
+        /// Version of the product that it was built from.
+        version: String,
+        /// The camera's id.
+        camera: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// Where it is, and what it is made of; on every change.
+    State {
+        /// Phase.
+        phase: CameraPhase,
+        /// What stands in the way.
+        error: Option<String>,
+        /// What the pipeline was built of.
+        pipeline: Option<PipelineStatus>,
+        /// The detector.
+        detector: DetectorStatus,
+    },
+    /// Counters and rates, once a second; also the sign of life of both the pipeline and the detector.
+    Stats(Box<CameraStats>),
+    /// What is in the picture; on every change.
+    Counts(Counts),
+    /// Something happened; in order, to be stored before it is announced.
+    Happened(Box<Happening>),
+    /// Answer to [`ToCamera::Apply`].
+    Applied {
+        /// From the question.
+        request: u64,
+        /// Fields (JSON pointers inside the camera) that need a restart; empty: all is applied.
+        needs_restart: Vec<String>,
+        /// Why nothing was applied; null when it was.
+        error: Option<String>,
+    },
+    /// Answer to [`ToCamera::Snapshot`]; the JPEG is the blob.
+    Snapshot {
+        /// From the question.
+        request: u64,
+        /// Why there is none; null when there is.
+        error: Option<String>,
+    },
+}
+
+/// Something that happened in front of a camera. `edgecamd` makes an announcement of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Happening {
+    /// What.
+    pub event_type: EventType,
+    /// The event's id (ULID); for an object's life the same from start to end.
+    pub event_id: String,
+    /// The track's id (ULID).
+    pub track_id: String,
+    /// When, on the machine's monotonic clock, in nanoseconds: the time of the picture.
+    pub at_ns: u64,
+    /// When the event began, same clock.
+    pub started_ns: u64,
+    /// Label of the object.
+    pub label: String,
+    /// Score of the newest box.
+    pub score: f32,
+    /// Best score so far.
+    pub top_score: f32,
+    /// `[x, y, w, h]`, shares of the picture.
+    pub bbox: [f32; 4],
+    /// Shares of the picture per second.
+    pub velocity: [f32; 2],
+    /// Whether it stands still.
+    pub stationary: bool,
+    /// Zones it is in.
+    pub zones_current: Vec<String>,
+    /// Zones it has been in.
+    pub zones_entered: Vec<String>,
+    /// Milliseconds per zone.
+    pub dwell_ms: BTreeMap<String, u64>,
+    /// The zone that this is about.
+    pub zone: Option<String>,
+    /// The line that was crossed, the direction and the totals in and out.
+    pub line: Option<(String, Direction, u64, u64)>,
+    /// The model that saw it.
+    pub model: Option<ModelRef>,
+    /// When the tap took the picture, in nanoseconds of the monotonic clock.
+    pub tapped_ns: u64,
+    /// When its inference was done, same clock.
+    pub inferred_ns: u64,
+}
