@@ -9,11 +9,31 @@
 //! | [`geometry`] | sizes, points, boxes and their overlap |
 //! | [`frame`] | a picture in memory with its format and its times |
 //! | [`detection`] | what a detector found, and the parameters that decide what counts |
+//! | [`track`] | one followed object, and what a step of the tracker yields |
+//! | [`tracker`] | detections of frame after frame → tracks |
+//! | [`zones`] | areas of the picture: shape, and the stay of an object in one |
+//! | [`lines`] | lines across the picture: sides, and the crossing by an object |
+//! | [`happening`] | what the rules report: happenings with their object, counts |
+//! | [`rules`] | tracks → happenings |
 
 pub mod detection;
 pub mod frame;
 pub mod geometry;
+pub mod happening;
+pub mod lines;
+pub mod rules;
+pub mod track;
+pub mod tracker;
+pub mod zones;
 
 pub use detection::{ClassId, Detection, DetectionParams, Labels};
 pub use frame::{Frame, PixelFormat};
 pub use geometry::{BBox, Point, Size};
+pub use happening::{
+    Counts, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,
+};
+pub use lines::{Crossings, Direction, Line, LineError, LineId, LineTotals};
+pub use rules::{RuleParams, Rules};
+pub use track::{Track, TrackId, TrackState, TrackUpdate, Velocity};
+pub use tracker::{StationaryParams, Tracker, TrackerParams};
+pub use zones::{Zone, ZoneError, ZoneId};
