@@ -272,6 +272,24 @@ pub struct SizeCap {
     pub max_per_class: u32,
 }
 
+/// Demands on the boxes of one class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassFilter {
+    /// Most boxes of the class in a frame, the best by score, 1..=300.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u32>,
+    /// Least area, a share of the picture, 0..=1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_area: Option<f32>,
+    /// Least width divided by height, in pixels, 0..=100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_aspect: Option<f32>,
+    /// Greatest width divided by height, in pixels, 0..=100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_aspect: Option<f32>,
+}
+
 /// What counts as found. All fields are live.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -297,6 +315,9 @@ pub struct DetectionSettings {
     /// Most boxes of a class that are larger than all of `size_caps`; 0 for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large_cap: Option<u32>,
+    /// Demands on single classes, by label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_filters: Option<BTreeMap<String, ClassFilter>>,
     /// Candidates by score that go into suppression, 1..=10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,

@@ -5,11 +5,30 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`board`] | boards with defaults of their own |
+//! | [`layers`] | files, environment and command line → merged settings |
+//! | [`compile`](mod@compile) | merged settings → checked configuration |
 //! | [`model`] | the checked configuration |
+//! | [`diff`] | what differs, and what each difference costs |
+//! | [`redact`](mod@redact) | settings without their secrets |
+//! | [`error`] | every mistake at once |
 
+pub mod board;
+pub mod compile;
+pub mod diff;
+pub mod error;
+pub mod layers;
 pub mod model;
+pub mod redact;
 
+pub use board::Board;
+pub use compile::{compile, compile_camera};
+pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};
+pub use error::{ConfigErrors, Mistake};
+pub use layers::{HostFacts, Layers, Loaded, load};
 pub use model::{
-    CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig, EncoderLadder,
-    MediaServerConfig, MqttConfig, OverlayConfig, Source, ThermalConfig, VideoConfig,
+    Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
+    EncoderLadder, MediaServerConfig, MqttConfig, OverlayConfig, Source, ThermalConfig,
+    VideoConfig,
 };
+pub use redact::redact;

@@ -55,6 +55,19 @@ pub struct SizeRule<T> {
     pub value: T,
 }
 
+/// What boxes of one class must be like; `None` for no demand.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClassFilter {
+    /// Most boxes of the class in a frame; the best by score stay.
+    pub max_count: Option<usize>,
+    /// Least area, a share of the picture, 0..=1.
+    pub min_area: Option<f32>,
+    /// Least width divided by height, in pixels of the source picture.
+    pub min_aspect: Option<f32>,
+    /// Greatest width divided by height, in pixels of the source picture.
+    pub max_aspect: Option<f32>,
+}
+
 /// What counts as found. Where several rules apply to a box, the strictest wins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectionParams {
@@ -69,6 +82,8 @@ pub struct DetectionParams {
     pub size_caps: Vec<SizeRule<usize>>,
     /// Most boxes of one class that no rule of `size_caps` speaks of; `None` for no limit.
     pub large_cap: Option<usize>,
+    /// Demands on single classes, by label.
+    pub class_filters: Vec<(String, ClassFilter)>,
     /// Candidates by score that go into suppression, over all heads together.
     pub top_k: usize,
     /// Overlap (IoU) from which the weaker of two boxes of one class is suppressed, 0..=1.

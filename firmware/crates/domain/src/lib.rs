@@ -16,17 +16,20 @@
 //! | [`happening`] | what the rules report: happenings with their object, counts |
 //! | [`rules`] | tracks → happenings |
 
+mod association;
 pub mod detection;
+mod exact;
 pub mod frame;
 pub mod geometry;
 pub mod happening;
 pub mod lines;
 pub mod rules;
+mod target;
 pub mod track;
 pub mod tracker;
 pub mod zones;
 
-pub use detection::{ClassId, Detection, DetectionParams, Labels};
+pub use detection::{ClassFilter, ClassId, Detection, DetectionParams, Labels};
 pub use frame::{Frame, PixelFormat};
 pub use geometry::{BBox, Point, Size};
 pub use happening::{
