@@ -1,1 +1,36 @@
 //! GStreamer: plan, build, run, tap, overlay. The only crate that sees it.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`board`] | which machine this is, and which GStreamer elements it has |
+//! | [`plan`] | a camera's configuration and a board → the elements to make (pure) |
+//! | `build` | a plan → a GStreamer pipeline, element by element |
+//! | `run` | the pipeline's life: states, retries, encoder rungs |
+//! | [`ladder`] | which encoder rungs failed here before, kept over restarts |
+//! | `tap` | small RGB frames into the latest-wins slot |
+//! | [`overlay`] | what is drawn on the picture, in place on its planes |
+//! | [`fanout`] | encoded frames to any number of takers |
+//! | `publish` | one taker: the RTSP session with the media server |
+//! | [`scene`] | the generated street and its ground truth (no GStreamer) |
+//! | `snapshot` | the newest picture as JPEG |
+//!
+//! Threads: `ec-media` (the pipeline's life, its bus), `ec-publish` (the RTSP session), `ec-scene`
+//! (the generated source), and GStreamer's own streaming threads.
+//!
+//! Invariants: the tap never blocks; the video branch never waits for whoever takes frames, nor
+//! for the media server; a source or a server that comes back is found again; a stop ends within
+//! [`STOP_DEADLINE`] even when an element hangs.
+
+pub mod board;
+pub mod error;
+pub mod event;
+pub mod handle;
+pub mod overlay;
+pub mod scene;
+
+pub use board::{Board, BoardKind};
+pub use error::MediaError;
+pub use event::{EncoderRung, MediaEvent, Running};
+pub use handle::{Pipeline, PipelineHandle, PipelineOptions, STOP_DEADLINE, Stats, TapFit};
+pub use overlay::{OverlayBox, OverlayHandle, OverlayScene};
+pub use scene::Truth;
