@@ -5,11 +5,13 @@
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
+//! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod event;
 pub mod manifest;
 pub mod problem;
+pub mod resources;
 pub mod settings;
 pub mod status;

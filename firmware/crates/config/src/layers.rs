@@ -29,13 +29,20 @@ pub struct Layers {
     pub source: Option<String>,
 }
 
-/// What the machine itself decides where the owner has not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the machine itself decides where the owner has not. Found out by the daemon; the layer
+/// above the board's.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
-    /// Something that stays the same for this machine and differs between machines.
-    pub machine_id: Option<String>,
-    /// Folder in which programs keep their data.
-    pub data_home: Option<PathBuf>,
+    /// Default of `node.id`.
+    pub node_id: String,
+    /// Default of `data.dir`.
+    pub data_dir: PathBuf,
+}
+
+impl Default for HostFacts {
+    fn default() -> Self {
+        Self { node_id: "ec-000000".into(), data_dir: "/var/lib/edgecam".into() }
+    }
 }
 
 /// Settings that were read, merged and checked.

@@ -1,0 +1,176 @@
+//! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
+//! knows HTTP.
+
+use std::sync::Arc;
+
+use api::event::{Event, Kind, Phase};
+use api::problem::FieldProblem;
+use api::resources::{Model, Readiness, Stream, System};
+use api::settings::{CameraSettings, Settings};
+use api::status::{CameraStats, CameraStatus};
+use base::error::{ErrorKind, Kind as ErrorKindOf};
+use futures::future::BoxFuture;
+use tokio::sync::broadcast;
+
+/// Why something that the API asked for cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct PortError {
+    /// What kind of failure this is: decides the HTTP status.
+    pub kind: ErrorKind,
+    /// What went wrong, and the way out; shown to the caller, so without secrets.
+    pub detail: String,
+    /// Fields that are to blame, where it is the input.
+    pub errors: Vec<FieldProblem>,
+}
+
+impl PortError {
+    /// A failure of `kind`.
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+}
+
+impl ErrorKindOf for PortError {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+/// An answer that takes a while.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, PortError>>;
+
+/// All ports. Cheap to clone.
+#[derive(Clone)]
+pub struct Ports {
+    /// The cameras.
+    pub cameras: Arc<dyn Cameras>,
+    /// The event store.
+    pub events: Arc<dyn Events>,
+    /// The settings in force.
+    pub settings: Arc<dyn SettingsView>,
+    /// The machine.
+    pub system: Arc<dyn SystemView>,
+    /// The media server's streams.
+    pub streams: Arc<dyn Streams>,
+    /// The models.
+    pub models: Arc<dyn Models>,
+}
+
+/// The cameras.
+pub trait Cameras: Send + Sync + 'static {
+    /// All cameras, ordered by id. Must be quick: it is asked for every page and every scrape.
+    fn list(&self) -> Vec<CameraStatus>;
+
+    /// Newest counters of `camera`; `None`: no such camera. Zeros while it has none yet.
+    fn stats(&self, camera: &str) -> Option<CameraStats>;
+
+    /// A JPEG of the newest frame of `camera`, at `quality` 1..=100. Unavailable while the camera
+    /// shows nothing.
+    fn snapshot<'a>(&'a self, camera: &'a str, quality: u8) -> Answer<'a, Vec<u8>>;
+
+    /// Takes over new complete settings of `camera`, which were checked and differ only in fields
+    /// that are live. All or nothing.
+    fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()>;
+}
+
+/// The settings in force.
+pub trait SettingsView: Send + Sync + 'static {
+    /// The settings in force, complete (see `config::load`), secrets included.
+    fn current(&self) -> Arc<Settings>;
+
+    /// The same without anything that was changed over the API: what a setting goes back to when
+    /// it is set to null.
+    fn base(&self) -> Arc<Settings>;
+}
+
+/// Which announcements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this camera.
+    pub camera: Option<String>,
+    /// Of objects with this label.
+    pub label: Option<String>,
+    /// About this.
+    pub kind: Option<Kind>,
+    /// In this place of an event's life.
+    pub phase: Option<Phase>,
+}
+
+impl EventFilter {
+    /// Whether `event` is one of them.
+    pub fn matches(&self, event: &Event) -> bool {
+        let label = event.object.as_ref().map(|object| object.label.as_str());
+        self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
+            && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
+            && self.kind.is_none_or(|kind| kind == event.kind)
+            && self.phase.is_none_or(|phase| phase == event.phase)
+    }
+}
+
+/// From where on, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventOrder {
+    /// Growing `seq`, above this one.
+    After(u64),
+    /// Falling `seq`, below this one; `None`: from the newest.
+    Before(Option<u64>),
+}
+
+/// A question to the event store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Which announcements.
+    pub filter: EventFilter,
+    /// From where on, and in which order.
+    pub order: EventOrder,
+    /// Most announcements in the answer, 1..=1001.
+    pub limit: usize,
+}
+
+/// Numbers of the oldest and the newest announcement that the store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeqBounds {
+    /// The oldest that is kept; with an empty store one more than `newest`.
+    pub oldest: u64,
+    /// The newest that was ever given; 0 before the first.
+    pub newest: u64,
+}
+
+/// The event store.
+pub trait Events: Send + Sync + 'static {
+    /// Announcements that `query` asks for.
+    fn query(&self, query: EventQuery) -> Answer<'_, Vec<Event>>;
+
+    /// The newest announcement of the event `id` (a ULID); `None`: no such event.
+    fn newest<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Event>>;
+
+    /// What the store has.
+    fn bounds(&self) -> Answer<'_, SeqBounds>;
+
+    /// Every announcement from now on, sent in `seq` order once it is stored. Readers that fall
+    /// behind see `Lagged` and go back to [`Events::query`].
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>>;
+}
+
+/// The machine.
+pub trait SystemView: Send + Sync + 'static {
+    /// The machine and what runs on it.
+    fn system(&self) -> System;
+
+    /// Whether the product can do its work.
+    fn readiness(&self) -> Readiness;
+}
+
+/// The media server's streams.
+pub trait Streams: Send + Sync + 'static {
+    /// The streams, ordered by camera, with addresses for a client that reached us as `host` (a
+    /// name or an address without port, IPv6 in brackets).
+    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>>;
+}
+
+/// The models.
+pub trait Models: Send + Sync + 'static {
+    /// The models that this device knows, ordered by name.
+    fn list(&self) -> Answer<'_, Vec<Model>>;
+}
