@@ -1,0 +1,49 @@
+# Owns the commands of this project, one line each; the work is in firmware/setup
+# and in cargo.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench accuracy openapi clean
+
+# All products live in one cache that every clone shares.
+CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+ifdef EDGECAM_CACHE
+export EDGECAM_NCNN_DIR ?= $(CACHE)/ncnn/current
+endif
+# In CI, Cargo.lock is the law.
+LOCKED := $(if $(CI),--locked)
+
+help: ## what there is to do
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+setup: ## all set-up and nothing else (the others do what they need of it)
+	@firmware/setup/setup.sh all
+
+run: ## set up, build and run; SOURCE=clip.mp4, rtsp://..., /dev/video0 or libcamera (none: a synthetic street)
+	@firmware/setup/setup.sh run
+	@cargo build $(LOCKED) --release -p edgecamd -p edgecam-camera
+	@exec "$$CARGO_TARGET_DIR/release/edgecamd" $(if $(SOURCE),--source "$(SOURCE)")
+
+test: ## set up and run every check and test
+	@firmware/setup/setup.sh test
+	@firmware/setup/check.sh all
+
+lint: ## formatting, clippy, dependencies and scripts; no tests
+	@firmware/setup/setup.sh test
+	@firmware/setup/check.sh lint
+
+bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
+	@firmware/setup/setup.sh test
+	@cargo bench $(LOCKED) --workspace --bench '*'
+
+accuracy: ## mAP of each model on COCO pictures; IMAGES=folder ANNOTATIONS=file.json for others
+	@firmware/setup/setup.sh accuracy
+	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin accuracy -- $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+
+openapi: ## write api/openapi.json anew
+	@cargo run -q -p edgecamd -- openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+
+clean: ## forget compiled Rust code, which all clones share (ncnn and MediaMTX stay)
+	@cargo clean
