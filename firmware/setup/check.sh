@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Owns the order of the project's checks. All of them run, also after one failed,
+# and the end names those that did.
+#
+# usage: check.sh lint   formatting, clippy, dependencies, scripts
+#        check.sh all    that, the tests of set-up, and cargo test
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+cd "$ROOT_DIR"
+locked=()
+if [ -n "${CI:-}" ]; then locked=(--locked); fi
+failed=()
+BEGIN=$SECONDS
+
+# check NAME CMD...: runs CMD quietly and says how it went.
+check() {
+    local name=$1 start=$SECONDS; shift
+    if run_logged "$name" "$LOGS/check-$name.log" : "$@"; then
+        say "$name: ok, $(elapsed "$start")"
+    else
+        failed+=("$name")
+    fi
+}
+
+# check_shown NAME CMD...: the same, with CMD's output shown as it comes.
+check_shown() {
+    local name=$1 start=$SECONDS; shift
+    say "$name:"
+    if "$@"; then
+        say "$name: ok, $(elapsed "$start")"
+    else
+        say "$name: FAILED, $(elapsed "$start")"
+        failed+=("$name")
+    fi
+}
+
+scripts() {
+    local files
+    mapfile -t files < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
+    shellcheck -x -P SCRIPTDIR "${files[@]}"
+}
+
+deny() { "$SETUP_DIR/cargo-deny.sh" --workspace "${locked[@]}" check "$@"; }
+
+# The advisory database comes from the network, the rest is in the clone.
+advisories() {
+    local log=$LOGS/check-advisories.log
+    if ! run_logged advisories-database "$log" : timeout 60 "$SETUP_DIR/cargo-deny.sh" fetch db 2>/dev/null; then
+        say "advisories: SKIPPED, the advisory database cannot be fetched here"
+        return
+    fi
+    check advisories deny --disable-fetch advisories
+}
+
+build() {
+    cargo build "${locked[@]}" --workspace --bins && cargo test "${locked[@]}" --workspace --no-run
+}
+
+lint() {
+    check fmt cargo fmt --all --check
+    check scripts scripts
+    check dependencies deny bans licenses sources
+    advisories
+    check clippy cargo clippy "${locked[@]}" --workspace --all-targets -- -D warnings
+}
+
+case ${1:-} in
+lint) lint ;;
+all)
+    lint
+    check_shown set-up "$SETUP_DIR/tests/setup-test.sh"
+    check build build
+    check_shown tests cargo test "${locked[@]}" --workspace --no-fail-fast
+    ;;
+*) sed -n 's/^# \(usage\|  *check\.sh\)/\1/p' "$0" >&2; exit 2 ;;
+esac
+
+if [ ${#failed[@]} -gt 0 ]; then die "failed: ${failed[*]}"; fi
+say "all checks passed in $(elapsed "$BEGIN")"
