@@ -23,6 +23,7 @@ pub mod frame;
 pub mod geometry;
 pub mod happening;
 pub mod lines;
+mod object;
 pub mod rules;
 mod target;
 pub mod track;

@@ -71,9 +71,12 @@ pub struct Track {
 
 impl Track {
     /// Where it is expected at `at`, for drawing on a frame newer than the detector's: its box moved
-    /// with its velocity, for at most [`MAX_EXTRAPOLATION`]. May reach out of the picture. Before
-    /// `last_seen` it is where it was last seen.
+    /// with its velocity, for at most [`MAX_EXTRAPOLATION`]; its box as it is where it stands still.
+    /// May reach out of the picture. Before `last_seen` it is where it was last seen.
     pub fn bbox_at(&self, at: Duration) -> BBox {
+        if self.stationary {
+            return self.bbox;
+        }
         let ahead = at.saturating_sub(self.last_seen).min(MAX_EXTRAPOLATION);
         moved(self.bbox, self.velocity, ahead)
     }
@@ -107,4 +110,46 @@ pub struct TrackUpdate {
     pub started: Vec<TrackId>,
     /// Tracks that ended in this step, by id: they will not come back.
     pub ended: Vec<Track>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track() -> Track {
+        Track {
+            id: TrackId(1),
+            class: ClassId(0),
+            score: 0.8,
+            top_score: 0.8,
+            bbox: BBox::new(0.2, 0.3, 0.1, 0.2),
+            velocity: Velocity { x: 0.1, y: -0.05 },
+            first_seen: Duration::from_secs(1),
+            last_seen: Duration::from_secs(10),
+            hits: 10,
+            state: TrackState::Confirmed,
+            stationary: false,
+        }
+    }
+
+    #[test]
+    fn a_box_is_carried_on_to_the_time_of_the_picture() {
+        let bbox = track().bbox_at(Duration::from_secs(11));
+        assert!((bbox.x - 0.3).abs() < 1e-6 && (bbox.y - 0.25).abs() < 1e-6);
+        assert_eq!((bbox.w, bbox.h), (0.1, 0.2));
+    }
+
+    #[test]
+    fn a_box_is_not_carried_on_for_ever_nor_back_nor_when_it_stands() {
+        let track = track();
+        assert_eq!(track.bbox_at(Duration::MAX), track.bbox_at(Duration::from_secs(12)));
+        assert_eq!(track.bbox_at(Duration::ZERO), track.bbox);
+        let stands = Track { stationary: true, ..track };
+        assert_eq!(stands.bbox_at(Duration::from_secs(11)), stands.bbox);
+    }
+
+    #[test]
+    fn the_age_is_the_time_it_was_seen() {
+        assert_eq!(track().age(), Duration::from_secs(9));
+    }
 }

@@ -1,9 +1,44 @@
-//! Follows objects from frame to frame.
+//! Follows objects from frame to frame: which detection is which object, and who comes and goes.
+//!
+//! The association is ByteTrack's (Zhang et al., "ByteTrack: Multi-Object Tracking by Associating
+//! Every Detection Box", ECCV 2022): detections of high score are paired with the predicted boxes of
+//! all tracks, lost ones too; then those of low score, mostly objects half hidden, with the tracks
+//! left over; what is left of the high ones starts new tracks. Unlike there, motion is a smoothed
+//! constant velocity per second instead of a Kalman filter per frame (detectors here run at
+//! anything from 15 frames a second to one in two), lost tracks take part in the second pass as in
+//! the paper's algorithm (its code leaves them out), and weak detections keep a tentative track
+//! alive, but do not confirm it.
+//!
+//! Life of a track: tentative (inside only) → confirmed ⇄ lost → ended.
 
+use std::mem;
 use std::time::Duration;
 
+use crate::association::Worth;
 use crate::detection::{ClassId, Detection, Labels};
-use crate::track::TrackUpdate;
+use crate::geometry::BBox;
+use crate::target::{Evidence, Target};
+use crate::track::{Track, TrackId, TrackState, TrackUpdate};
+
+/// Smallest side of a box that is looked at, in shares: a tenth of a pixel in 1000.
+const MIN_SIDE: f32 = 1e-4;
+
+/// A frame this late still carries on what was there in the frame before, however short
+/// `max_missed` is: no look was missed. After a longer gap nothing is taken to be the same.
+const MAX_STALL: Duration = Duration::from_secs(10);
+
+/// What a pair of different, though alike, classes is worth less than one of the same class.
+const CLASS_STEP: f32 = 0.05;
+
+/// Overlap (IoU) from which two detections of alike classes are one object. Detectors suppress
+/// duplicates only within a class.
+const SAME_OBJECT_IOU: f32 = 0.7;
+
+/// Boxes are widened by no more than their size anyway.
+const MAX_REACH_PER_SECOND: f32 = 100.0;
+
+/// Smoothing of any less weight would not follow anything.
+const MIN_EMA_WEIGHT: f32 = 0.05;
 
 /// When an object counts as standing still, and how patient the tracker is with it then.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,12 +125,24 @@ impl TrackerParams {
 #[derive(Clone, Debug)]
 pub struct Tracker {
     params: TrackerParams,
+    now: Duration,
+    last_id: u64,
+    /// Told of, by id.
+    live: Vec<Target>,
+    /// Not yet told of.
+    tentative: Vec<Target>,
 }
 
 impl Tracker {
-    /// A tracker that has seen nothing yet.
+    /// A tracker that has seen nothing yet. Its first track gets id 1.
     pub fn new(params: TrackerParams) -> Self {
-        Self { params }
+        Self {
+            params: checked(params),
+            now: Duration::ZERO,
+            last_id: 0,
+            live: Vec::new(),
+            tentative: Vec::new(),
+        }
     }
 
     /// The parameters in force.
@@ -105,17 +152,334 @@ impl Tracker {
 
     /// Takes new parameters; tracks go on.
     pub fn set_params(&mut self, params: TrackerParams) {
-        self.params = params;
+        self.params = checked(params);
     }
 
-    /// Takes what the detector found in the frame of `at`, in any order. An empty slice means that
-    /// nothing was found: call this for every frame that was looked at.
-    pub fn step(&mut self, at: Duration, _detections: &[Detection]) -> TrackUpdate {
-        TrackUpdate { at, tracks: Vec::new(), started: Vec::new(), ended: Vec::new() }
+    /// Takes what the detector found in the frame of `at`, in any order: the answer does not depend
+    /// on it. An empty slice means that nothing was found; call this for every frame that was looked
+    /// at. A time before that of the last step is taken to be that. Boxes count as far as they lie
+    /// in the picture; those that are no numbers are ignored.
+    pub fn step(&mut self, at: Duration, detections: &[Detection]) -> TrackUpdate {
+        let at = at.max(self.now);
+        self.now = at;
+        let (mut high, mut low) = self.sorted(detections);
+        let mut ended = self.end_overdue(at);
+        for target in self.live.iter_mut().chain(&mut self.tentative) {
+            target.found = false;
+        }
+
+        let Self { params, live, tentative, .. } = self;
+        pair(live, at, &mut high, Evidence::High, params);
+        pair(live, at, &mut low, Evidence::Low, params);
+        pair(tentative, at, &mut high, Evidence::High, params);
+        pair(tentative, at, &mut low, Evidence::Low, params);
+        // One missed frame is enough to drop what may have been a mistake.
+        tentative.retain(|target| target.found);
+        tentative.extend(high.iter().map(|detection| Target::new(at, detection)));
+
+        for target in self.live.iter_mut().filter(|target| !target.found) {
+            target.miss();
+        }
+        let impatient = |t: &mut Target| !t.found && t.gap(at) > t.patience(&self.params);
+        ended.extend(self.live.extract_if(.., impatient).map(|target| gone(&target)));
+        ended.sort_by_key(|track| track.id);
+        let started = self.confirm();
+        TrackUpdate { at, tracks: self.live.iter().map(|t| t.track).collect(), started, ended }
     }
 
     /// Ends all tracks, as before a change of model or of source. Ids go on growing.
     pub fn end_all(&mut self, at: Duration) -> TrackUpdate {
-        TrackUpdate { at, tracks: Vec::new(), started: Vec::new(), ended: Vec::new() }
+        self.now = self.now.max(at);
+        self.tentative.clear();
+        let ended = mem::take(&mut self.live).iter().map(gone).collect();
+        TrackUpdate { at: self.now, tracks: Vec::new(), started: Vec::new(), ended }
+    }
+
+    /// Detections of high and of low score, each object once, in an order that depends on nothing
+    /// but themselves.
+    fn sorted(&self, detections: &[Detection]) -> (Vec<Detection>, Vec<Detection>) {
+        let mut usable: Vec<Detection> = detections
+            .iter()
+            .filter(|d| d.score.is_finite() && d.score >= self.params.low_score)
+            .filter(|d| [d.bbox.x, d.bbox.y, d.bbox.w, d.bbox.h].iter().all(|v| v.is_finite()))
+            .map(|d| Detection { bbox: d.bbox.clamped(), score: d.score.clamp(0.0, 1.0), ..*d })
+            .filter(|d| d.bbox.w >= MIN_SIDE && d.bbox.h >= MIN_SIDE)
+            .collect();
+        usable.sort_by(|a, b| {
+            let place = |b: &BBox| [b.x, b.y, b.w, b.h];
+            let places = place(&a.bbox).into_iter().zip(place(&b.bbox));
+            let by_place = || places.map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne());
+            (b.score.total_cmp(&a.score))
+                .then(a.class.cmp(&b.class))
+                .then_with(|| by_place().unwrap_or(std::cmp::Ordering::Equal))
+        });
+        let mut once: Vec<Detection> = Vec::with_capacity(usable.len());
+        for detection in usable {
+            if !once.iter().any(|better| self.is_same_object(better, &detection)) {
+                once.push(detection);
+            }
+        }
+        once.into_iter().partition(|d| d.score >= self.params.high_score)
+    }
+
+    /// Whether two detections are one object, seen as two classes that are taken for one another.
+    fn is_same_object(&self, a: &Detection, b: &Detection) -> bool {
+        a.class != b.class
+            && are_alike(&self.params.alike, a.class, b.class)
+            && a.bbox.iou(b.bbox) >= SAME_OBJECT_IOU
+    }
+
+    /// Ends what was lost for too long already before this frame, so that it cannot come back.
+    fn end_overdue(&mut self, at: Duration) -> Vec<Track> {
+        let params = &self.params;
+        let overdue = |target: &mut Target| {
+            let patience = target.patience(params);
+            let limit = if target.missed == 0 { patience.max(MAX_STALL) } else { patience };
+            target.gap(at) > limit
+        };
+        self.tentative.retain(|target| target.gap(at) <= params.max_missed.max(MAX_STALL));
+        self.live.extract_if(.., overdue).map(|target| gone(&target)).collect()
+    }
+
+    /// Gives ids to the tentative targets that were seen often enough.
+    fn confirm(&mut self) -> Vec<TrackId> {
+        let needed = self.params.confirm_hits;
+        let mut started = Vec::new();
+        for mut target in self.tentative.extract_if(.., |t| t.confirmations >= needed) {
+            self.last_id += 1;
+            target.confirm(TrackId(self.last_id));
+            started.push(target.track.id);
+            self.live.push(target);
+        }
+        started
+    }
+}
+
+/// `params` within the ranges in which the arithmetic holds.
+fn checked(mut params: TrackerParams) -> TrackerParams {
+    let within = |v: f32, low: f32, high: f32| if v.is_nan() { low } else { v.clamp(low, high) };
+    params.ema_weight = within(params.ema_weight, MIN_EMA_WEIGHT, 1.0);
+    params.reach_per_second = within(params.reach_per_second, 0.0, MAX_REACH_PER_SECOND);
+    params
+}
+
+fn gone(target: &Target) -> Track {
+    Track { state: TrackState::Ended, ..target.track }
+}
+
+fn are_alike(groups: &[Vec<ClassId>], a: ClassId, b: ClassId) -> bool {
+    a == b || groups.iter().any(|group| group.contains(&a) && group.contains(&b))
+}
+
+/// Pairs the targets not yet found in this frame with `detections`, and takes the paired ones out.
+///
+/// A pair is worth what its overlap exceeds the least one by: leaving a track and a detection
+/// unpaired is then worth as much as the worst pair that is allowed, as in ByteTrack's code, and one
+/// good pair is not torn apart for two poor ones.
+fn pair(
+    targets: &mut [Target],
+    at: Duration,
+    detections: &mut Vec<Detection>,
+    evidence: Evidence,
+    params: &TrackerParams,
+) {
+    let least_iou = match evidence {
+        Evidence::High => params.match_iou,
+        Evidence::Low => params.second_match_iou,
+    };
+    let mut open: Vec<&mut Target> = targets.iter_mut().filter(|target| !target.found).collect();
+    if open.is_empty() || detections.is_empty() {
+        return;
+    }
+    let worth = Worth::new(open.len(), detections.len(), |row, column| {
+        let (target, detection) = (&open[row], &detections[column]);
+        let (class, other) = (target.track.class, detection.class);
+        if !are_alike(&params.alike, class, other) {
+            return 0.0;
+        }
+        let step = if class == other { 0.0 } else { CLASS_STEP };
+        target.overlap(at, detection.bbox, params.reach_per_second) - least_iou - step
+    });
+    let mut taken = vec![false; detections.len()];
+    for (target, column) in open.iter_mut().zip(worth.best_pairs()) {
+        if let Some(column) = column {
+            target.take(at, &detections[column], evidence, params);
+            taken[column] = true;
+        }
+    }
+    let mut taken = taken.into_iter();
+    detections.retain(|_| !taken.next().unwrap_or(false));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERSON: ClassId = ClassId(0);
+    const CAR: ClassId = ClassId(2);
+    const TRUCK: ClassId = ClassId(7);
+
+    fn millis(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn thing(class: ClassId, score: f32, x: f32) -> Detection {
+        Detection { class, score, bbox: BBox::new(x, 0.3, 0.1, 0.2) }
+    }
+
+    /// Steps through one frame every 200 ms; a frame is the detections in it.
+    fn run(tracker: &mut Tracker, frames: &[&[Detection]]) -> Vec<TrackUpdate> {
+        let start = tracker.now;
+        let times = (1..).map(|frame| start + millis(200) * frame);
+        times.zip(frames).map(|(at, frame)| tracker.step(at, frame)).collect()
+    }
+
+    fn ids(update: &TrackUpdate) -> Vec<u64> {
+        update.tracks.iter().map(|track| track.id.0).collect()
+    }
+
+    #[test]
+    fn a_track_is_told_of_once_it_was_seen_often_enough() {
+        let mut tracker = Tracker::new(TrackerParams { confirm_hits: 3, ..Default::default() });
+        let person = [thing(PERSON, 0.8, 0.2)];
+        let updates = run(&mut tracker, &[&person, &person, &person, &person]);
+        assert!(updates[1].tracks.is_empty());
+        assert_eq!(updates[2].started, [TrackId(1)]);
+        assert_eq!(updates[2].tracks[0].first_seen, millis(200));
+        assert_eq!(updates[2].tracks[0].hits, 3);
+        assert!(updates[3].started.is_empty());
+        assert_eq!(ids(&updates[3]), [1]);
+    }
+
+    #[test]
+    fn a_mistake_of_one_frame_never_becomes_a_track_nor_uses_an_id() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let (left, right) = ([thing(PERSON, 0.8, 0.1)], [thing(PERSON, 0.8, 0.7)]);
+        let updates = run(&mut tracker, &[&left, &right, &left, &[], &right, &right]);
+        assert!(updates[..5].iter().all(|u| u.tracks.is_empty() && u.ended.is_empty()));
+        assert_eq!(ids(&updates[5]), [1]);
+    }
+
+    #[test]
+    fn a_weak_detection_carries_a_track_on_but_never_starts_one() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let (weak, strong) = ([thing(PERSON, 0.3, 0.2)], [thing(PERSON, 0.8, 0.2)]);
+        let updates =
+            run(&mut tracker, &[&weak, &weak, &weak, &strong, &weak, &weak, &strong, &weak]);
+        assert!(updates[5].tracks.is_empty(), "weak ones confirm nothing either");
+        assert_eq!(updates[6].started, [TrackId(1)], "but kept it alive");
+        assert_eq!(updates[7].tracks[0].state, TrackState::Confirmed);
+        assert_eq!((updates[7].tracks[0].score, updates[7].tracks[0].top_score), (0.3, 0.8));
+        let too_weak = [thing(PERSON, 0.1, 0.2)];
+        assert_eq!(run(&mut tracker, &[&too_weak])[0].tracks[0].state, TrackState::Lost);
+    }
+
+    #[test]
+    fn a_short_miss_keeps_the_id_and_a_long_one_ends_the_track() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let person = [thing(PERSON, 0.8, 0.2)];
+        run(&mut tracker, &[&person, &person]);
+        let lost = tracker.step(millis(2800), &[]);
+        assert_eq!((lost.tracks[0].state, ids(&lost)), (TrackState::Lost, vec![1]));
+        let found = tracker.step(millis(2900), &person);
+        assert_eq!((found.tracks[0].state, ids(&found)), (TrackState::Confirmed, vec![1]));
+        tracker.step(millis(5300), &[]);
+        let late = tracker.step(millis(5401), &person);
+        assert_eq!(late.ended.len(), 1);
+        assert_eq!(late.ended[0].state, TrackState::Ended);
+        assert_eq!(ids(&tracker.step(millis(5600), &person)), [2], "too late to come back");
+    }
+
+    #[test]
+    fn a_slow_frame_is_no_miss_but_a_stall_ends_everything() {
+        let params = TrackerParams { max_missed: millis(500), ..Default::default() };
+        let mut tracker = Tracker::new(params);
+        let person = [thing(PERSON, 0.8, 0.2)];
+        run(&mut tracker, &[&person, &person]);
+        assert_eq!(ids(&tracker.step(millis(4400), &person)), [1]);
+        let stalled = tracker.step(millis(15_000), &person);
+        assert_eq!((stalled.ended.len(), stalled.tracks.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_track_keeps_its_class() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let (car, person) = ([thing(CAR, 0.8, 0.2)], [thing(PERSON, 0.8, 0.2)]);
+        let updates = run(&mut tracker, &[&car, &car, &person, &person]);
+        assert_eq!(ids(&updates[3]), [1, 2]);
+        assert_eq!(updates[3].tracks[0].class, CAR);
+        assert_eq!(updates[3].tracks[0].state, TrackState::Lost);
+    }
+
+    #[test]
+    fn alike_classes_are_one_track_that_takes_the_class_of_most_score() {
+        let labels = ["person", "bicycle", "car", "m", "a", "bus", "t", "truck"];
+        let labels = Labels::new(labels.map(str::to_owned));
+        let mut tracker = Tracker::new(TrackerParams::default().with_alike_of(&labels));
+        let (car, truck) = ([thing(CAR, 0.6, 0.2)], [thing(TRUCK, 0.7, 0.2)]);
+        let both = [thing(CAR, 0.6, 0.2), thing(TRUCK, 0.55, 0.205)];
+        let updates = run(&mut tracker, &[&both, &truck, &both, &truck, &truck, &truck]);
+        assert!(updates[1..].iter().all(|update| ids(update) == [1]), "both are one object");
+        assert_eq!(updates[2].tracks[0].class, CAR, "so far it is a car in most frames");
+        assert_eq!(updates[5].tracks[0].class, TRUCK);
+        assert_eq!(ids(&run(&mut tracker, &[&car])[0]), [1]);
+    }
+
+    #[test]
+    fn a_quick_object_is_followed_at_two_frames_a_second() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        for frame in 0..8_u16 {
+            let x = f32::from(frame) * 0.1;
+            tracker.step(millis(500) * u32::from(frame), &[thing(PERSON, 0.8, x)]);
+        }
+        let last = tracker.step(millis(4000), &[thing(PERSON, 0.8, 0.8)]);
+        assert_eq!(ids(&last), [1], "although no box meets the one before");
+        assert!((last.tracks[0].velocity.x - 0.2).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_stands_still_survives_longer_misses() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let car = [thing(CAR, 0.8, 0.2)];
+        for frame in 0..=60_u32 {
+            tracker.step(millis(200) * frame, &car);
+        }
+        for frame in 61..=108_u32 {
+            let update = tracker.step(millis(200) * frame, &[]);
+            assert!(update.tracks[0].stationary);
+        }
+        assert_eq!(ids(&tracker.step(millis(21_800), &car)), [1]);
+    }
+
+    #[test]
+    fn new_parameters_keep_the_tracks() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let person = [thing(PERSON, 0.6, 0.2)];
+        run(&mut tracker, &[&person, &person]);
+        tracker.set_params(TrackerParams { high_score: 0.7, ..Default::default() });
+        let updates = run(&mut tracker, &[&person]);
+        assert_eq!(
+            (ids(&updates[0]), updates[0].tracks[0].state),
+            (vec![1], TrackState::Confirmed)
+        );
+    }
+
+    #[test]
+    fn after_the_end_of_all_ids_go_on() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let person = [thing(PERSON, 0.8, 0.2)];
+        run(&mut tracker, &[&person, &person]);
+        let end = tracker.end_all(millis(600));
+        assert_eq!((end.ended.len(), end.tracks.len()), (1, 0));
+        assert_eq!(ids(&run(&mut tracker, &[&person, &person])[1]), [2]);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_stands_still() {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let person = [thing(PERSON, 0.8, 0.2)];
+        run(&mut tracker, &[&person, &person]);
+        let update = tracker.step(Duration::ZERO, &person);
+        assert_eq!((update.at, update.tracks[0].last_seen), (millis(400), millis(400)));
     }
 }
