@@ -12,6 +12,8 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 ifdef EDGECAM_CACHE
 export EDGECAM_NCNN_DIR ?= $(CACHE)/ncnn/current
 endif
+# Debian keeps mosquitto where not every user's PATH looks.
+export PATH := $(PATH):/usr/sbin
 # In CI, Cargo.lock is the law.
 LOCKED := $(if $(CI),--locked)
 

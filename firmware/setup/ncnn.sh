@@ -25,12 +25,17 @@ OPTIONS=(
     -DNCNN_BUILD_EXAMPLES=OFF
     -DNCNN_BUILD_BENCHMARK=OFF
     -DNCNN_BUILD_TESTS=OFF
-    # x86 serves development only: variants for few or old CPUs that take their
-    # share of the build and change no result
-    -DNCNN_XOP=OFF
-    -DNCNN_AVX512BF16=OFF
-    -DNCNN_AVX512FP16=OFF
 )
+case $(uname -m) in
+x86_64) # serves development only: variants for few or old CPUs that take their
+    # share of the build and change no result
+    OPTIONS+=(-DNCNN_XOP=OFF -DNCNN_AVX512BF16=OFF -DNCNN_AVX512FP16=OFF)
+    ;;
+aarch64) # a Raspberry Pi 4 is ARMv8.0, a 5 is ARMv8.2 with fp16 and dot product
+    OPTIONS+=(-DNCNN_ARM82=ON -DNCNN_ARM82DOT=ON -DNCNN_ARM82FP16FML=OFF
+        -DNCNN_ARM84BF16=OFF -DNCNN_ARM84I8MM=OFF -DNCNN_ARM86SVE=OFF)
+    ;;
+esac
 LAYERS=$(sed 's/#.*//' "$SETUP_DIR/ncnn-layers.txt" | tr -s '[:space:]' '\n' | sed '/^$/d' | sort)
 KEY=$(printf '%s\n' "$(uname -m)" "$NCNN_SDIST_SHA256" "${OPTIONS[@]}" "$LAYERS" | short_hash)
 PREFIX=$CACHE/ncnn/$NCNN_VERSION-$KEY
