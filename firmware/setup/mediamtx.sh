@@ -130,7 +130,7 @@ make_it() {
         mv -T "$WORK/out" "$PREFIX"
         rm -f "$FAILED"
     else
-        reasons+=("no binary reports $TAG")
+        if [ -e "$WORK/mediamtx" ]; then reasons+=("what came reports not $TAG"); fi
         echo "$FAILED_KEY" >"$FAILED"
         why=$(printf '%s; ' "${reasons[@]}")
         say_absent "${why%; }"
