@@ -141,7 +141,7 @@ make_it() {
 say_absent() {
     warn "MediaMTX $MEDIAMTX_VERSION is not here ($1)."
     warn "EdgeCam runs without its streaming addresses (RTSP, WebRTC, HLS); all else works."
-    warn "Way out: install Go $GO_MIN or newer, or name a mediamtx $MEDIAMTX_VERSION in EDGECAM_MEDIAMTX; then make setup."
+    warn "Way out: install Go $GO_MIN or newer and npm, or name a mediamtx $MEDIAMTX_VERSION in EDGECAM_MEDIAMTX; then make setup."
 }
 
 if [ -n "${EDGECAM_MEDIAMTX:-}" ]; then
