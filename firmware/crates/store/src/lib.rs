@@ -1,1 +1,43 @@
 //! SQLite: events and their outbox, stored before they are announced.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`types`] | what goes in and comes out |
+//! | [`error`] | what can go wrong, each with its way out |
+//! | [`handle`] | the cloneable front: async, answers after the commit |
+//! | `open` | finding a usable database: checks, migrations, a fresh one in place of a corrupt one |
+//! | `worker` | thread `ec-store`: groups commands into transactions (group commit) |
+//! | `write` | the statements of such a transaction |
+//! | `read` | thread `ec-store-read`: queries on a connection of its own, so they never wait for a commit |
+//!
+//! Channels: two bounded `mpsc` of commands with a `oneshot` each (a full one makes the caller
+//! wait), a `watch` of the newest committed `seq`, a `watch` of the outbox, a `broadcast` of what was
+//! committed.
+//!
+//! Invariants:
+//! - An event and its outbox row are committed together (WAL, `synchronous=FULL`), and
+//!   [`StoreHandle::append`] answers after that: what it answered `Ok` to survives `kill -9` and
+//!   power loss.
+//! - `seq` is given inside the transaction from a counter in the same file: gap-free per node,
+//!   across restarts, refused transactions and deletions.
+//! - Nothing is deleted that waits for the broker, except beyond the outbox's cap: the oldest
+//!   first, counted and logged.
+//! - [`StoreHandle::newest`] never shows a `seq` that a query would not find: a reader that asks
+//!   for all after its last `seq` whenever it changes misses nothing.
+
+pub mod error;
+pub mod handle;
+mod open;
+mod read;
+mod sql;
+pub mod types;
+mod worker;
+mod write;
+
+pub use error::StoreError;
+pub use handle::{StoreHandle, StoreThreads};
+pub use open::Store;
+pub use types::{
+    CloseReason, EventQuery, NewEvent, Order, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds,
+    StoreOptions, Stored,
+};

@@ -1,0 +1,174 @@
+//! Thread `ec-store-read`: queries on a connection of its own, so that they never wait for a
+//! commit and no commit waits for them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api::event::Event;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params, params_from_iter};
+use tokio::sync::{mpsc, oneshot};
+use ulid::Ulid;
+
+use crate::error::StoreError;
+use crate::sql::{from_column, to_column, word};
+use crate::types::{EventQuery, Order, OutboxRow, SeqBounds};
+use crate::write::{decode, open_bodies};
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the reading thread is asked for.
+#[derive(Debug)]
+pub(crate) enum Read {
+    Events { query: EventQuery, answer: Answer<Vec<Event>> },
+    Event { id: Ulid, answer: Answer<Vec<Event>> },
+    OpenEvents { camera: Option<String>, answer: Answer<Vec<Event>> },
+    Bounds { answer: Answer<SeqBounds> },
+    OutboxAfter { seq: u64, limit: usize, answer: Answer<Vec<OutboxRow>> },
+    Stop,
+}
+
+/// The reading side of the store.
+pub(crate) struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let open = || {
+            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(Duration::from_secs(5))?;
+            Ok(connection)
+        };
+        let connection =
+            open().map_err(|e| StoreError::sqlite(path, "opening a connection to read", e))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    fn answer(&mut self, command: Read) {
+        // Whoever asked may have gone; that is no matter of ours.
+        match command {
+            Read::Events { query, answer } => drop(answer.send(self.events(&query))),
+            Read::Event { id, answer } => drop(answer.send(self.event(id))),
+            Read::OpenEvents { camera, answer } => {
+                drop(answer.send(self.open_events(camera.as_deref())));
+            }
+            Read::OutboxAfter { seq, limit, answer } => {
+                drop(answer.send(self.outbox_after(seq, limit)));
+            }
+            Read::Bounds { answer } => drop(answer.send(self.bounds())),
+            Read::Stop => {}
+        }
+    }
+
+    fn events(&mut self, query: &EventQuery) -> Result<Vec<Event>, StoreError> {
+        let (sql, values) = select_events(query);
+        let rows = self.connection.prepare_cached(&sql).and_then(|mut statement| {
+            statement.query_map(params_from_iter(values), seq_and_body)?.collect()
+        });
+        self.decode_all(rows, "listing events")
+    }
+
+    fn event(&mut self, id: Ulid) -> Result<Vec<Event>, StoreError> {
+        let sql = "SELECT seq, body FROM events WHERE id = ?1 ORDER BY seq";
+        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            statement.query_map([id.to_string()], seq_and_body)?.collect()
+        });
+        self.decode_all(rows, "looking up an event")
+    }
+
+    fn open_events(&mut self, camera: Option<&str>) -> Result<Vec<Event>, StoreError> {
+        let rows = open_bodies(&self.connection, camera);
+        self.decode_all(rows, "listing open events")
+    }
+
+    fn bounds(&mut self) -> Result<SeqBounds, StoreError> {
+        let read = || {
+            // One statement, so that both are of one moment.
+            let sql = "SELECT (SELECT min(seq) FROM events),
+                              (SELECT value FROM counters WHERE name = 'last_seq')";
+            self.connection.prepare_cached(sql)?.query_row([], |row| {
+                let newest = from_column(row.get(1)?);
+                let oldest = row.get::<_, Option<i64>>(0)?.map_or(newest + 1, from_column);
+                Ok(SeqBounds { oldest, newest })
+            })
+        };
+        read().map_err(|e| self.fail("reading the bounds of seq", e))
+    }
+
+    fn outbox_after(&mut self, seq: u64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = "SELECT e.seq, e.body, e.stored_ns FROM outbox o JOIN events e USING (seq)
+                   WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?2";
+        let rows = self.connection.prepare_cached(sql).and_then(|mut statement| {
+            let of_row =
+                |row: &rusqlite::Row<'_>| Ok((seq_and_body(row)?, from_column(row.get(2)?)));
+            let parameters = params![to_column(seq), to_column(limit as u64)];
+            statement.query_map(parameters, of_row)?.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let rows = rows.map_err(|e| self.fail("reading the outbox", e))?;
+        let of_row = |((seq, body), ns): ((u64, String), u64)| {
+            Ok(OutboxRow { event: decode(seq, &body)?, stored_at: Duration::from_nanos(ns) })
+        };
+        rows.into_iter().map(of_row).collect()
+    }
+
+    fn decode_all(
+        &mut self,
+        rows: rusqlite::Result<Vec<(u64, String)>>,
+        attempt: &'static str,
+    ) -> Result<Vec<Event>, StoreError> {
+        let rows = rows.map_err(|e| self.fail(attempt, e))?;
+        rows.iter().map(|(seq, body)| decode(*seq, body)).collect()
+    }
+
+    /// Reads on a new connection next time: the writer may have begun a fresh database.
+    fn fail(&mut self, attempt: &'static str, source: rusqlite::Error) -> StoreError {
+        if let Ok(fresh) = Self::open(&self.path) {
+            self.connection = fresh.connection;
+        }
+        StoreError::sqlite(&self.path, attempt, source)
+    }
+}
+
+fn seq_and_body(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, String)> {
+    Ok((from_column(row.get(0)?), row.get(1)?))
+}
+
+/// The statement of `query` and its values. The text depends only on which filters are there, so
+/// that it can be prepared once.
+fn select_events(query: &EventQuery) -> (String, Vec<Value>) {
+    let mut sql = "SELECT seq, body FROM events WHERE 1".to_owned();
+    let mut values = Vec::new();
+    let mut filter = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
+        }
+    };
+    let number = |seq| Value::Integer(to_column(seq));
+    filter("seq > ?", query.after_seq.map(number));
+    filter("seq < ?", query.before_seq.map(number));
+    filter("camera = ?", query.camera.clone().map(Value::Text));
+    filter("label = ?", query.label.clone().map(Value::Text));
+    filter("kind = ?", query.kind.map(|kind| Value::Text(word(kind))));
+    filter("event_type = ?", query.event_type.map(|event_type| Value::Text(word(event_type))));
+    filter("phase = ?", query.phase.map(|phase| Value::Text(word(phase))));
+    sql.push_str(match query.order {
+        Order::OldestFirst => " ORDER BY seq LIMIT ?",
+        Order::NewestFirst => " ORDER BY seq DESC LIMIT ?",
+    });
+    values.push(number(query.limit.min(EventQuery::MAX_LIMIT) as u64));
+    (sql, values)
+}
+
+/// Runs until `Stop` or until nobody can ask any more.
+pub(crate) fn run(mut reader: Reader, mut commands: mpsc::Receiver<Read>) {
+    while let Some(command) = commands.blocking_recv() {
+        if matches!(command, Read::Stop) {
+            break;
+        }
+        reader.answer(command);
+    }
+}

@@ -1,0 +1,58 @@
+//! The words of the database for our types, and numbers across its border (SQLite's are signed).
+
+use api::event::{EventType, Kind, Phase};
+use serde::Serialize;
+
+/// The wire word of an enum, as it stands in the JSON.
+pub(crate) fn word<T: Serialize>(value: T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        // The enums of `api::event` are all written as strings.
+        _ => String::new(),
+    }
+}
+
+/// A count or `seq` for a column.
+pub(crate) fn to_column(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A count or `seq` from a column.
+pub(crate) fn from_column(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// What a closing announcement says happened.
+pub(crate) fn closing_type(kind: Kind) -> EventType {
+    match kind {
+        Kind::Object => EventType::ObjectEnd,
+        Kind::Zone => EventType::ZoneLeft,
+        Kind::Loitering => EventType::Loitering,
+        Kind::LineCrossing => EventType::LineCrossed,
+    }
+}
+
+/// Whether an announcement leaves its event open.
+pub(crate) fn leaves_open(phase: Phase, ended: bool) -> bool {
+    phase != Phase::End && !ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_wire() {
+        assert_eq!(word(Kind::LineCrossing), "line_crossing");
+        assert_eq!(word(Phase::New), "new");
+        for event_type in EventType::ALL {
+            assert!(!word(event_type).is_empty());
+        }
+    }
+
+    #[test]
+    fn numbers_cross_the_border_both_ways() {
+        assert_eq!(from_column(to_column(18_234)), 18_234);
+        assert_eq!(from_column(-1), 0);
+    }
+}

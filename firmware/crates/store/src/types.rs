@@ -1,0 +1,197 @@
+//! What goes into the store and what comes out of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::event::{
+    Event, EventType, Kind, LineCrossing, ModelRef, Object, Phase, SCHEMA, Severity, Timing, Zones,
+};
+use jiff::Timestamp;
+use ulid::Ulid;
+
+/// Where the store lives and how much it keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Folder of the database; made when it is not there.
+    pub dir: PathBuf,
+    /// Stable id of this device, written into every event.
+    pub node: String,
+    /// Most events that are kept; beyond it the oldest that do not wait for the broker go.
+    pub events_max: u64,
+    /// Whether events wait for a broker.
+    pub outbox: OutboxPolicy,
+}
+
+/// Whether events wait for a broker, and how many may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutboxPolicy {
+    /// MQTT is switched off: nothing waits. Events that waited before are kept waiting.
+    Off,
+    /// Events wait until acknowledged; beyond `max_events` the oldest are dropped and counted.
+    Keep {
+        /// Most events that wait.
+        max_events: u64,
+    },
+}
+
+/// Something that happened, before the store gives it its `seq`, boot id and node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// The event's id, the same from `new` to `end`.
+    pub id: Ulid,
+    /// Place in the event's life.
+    pub phase: Phase,
+    /// What happened.
+    pub event_type: EventType,
+    /// What the event is about.
+    pub kind: Kind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The camera.
+    pub camera: String,
+    /// When this happened.
+    pub ts: Timestamp,
+    /// When the event began.
+    pub start_ts: Timestamp,
+    /// When the event ended. One without, in any phase but `end`, is open: its camera or
+    /// [`crate::StoreHandle::close_open`] ends it.
+    pub end_ts: Option<Timestamp>,
+    /// The object.
+    pub object: Option<Object>,
+    /// Zones of the object.
+    pub zones: Zones,
+    /// The line that was crossed.
+    pub line: Option<LineCrossing>,
+    /// The model that saw it.
+    pub model: Option<ModelRef>,
+    /// When it passed where; `sensor_to_publish_ms` is not stored.
+    pub timing: Timing,
+}
+
+impl NewEvent {
+    pub(crate) fn to_event(&self, seq: u64, node: &str, boot_id: &str) -> Event {
+        let new = self.clone();
+        Event {
+            schema: SCHEMA.to_owned(),
+            id: new.id,
+            seq,
+            boot_id: boot_id.to_owned(),
+            replayed: false,
+            phase: new.phase,
+            event_type: new.event_type,
+            kind: new.kind,
+            severity: new.severity,
+            node: node.to_owned(),
+            camera: new.camera,
+            ts: new.ts,
+            start_ts: new.start_ts,
+            end_ts: new.end_ts,
+            object: new.object,
+            zones: new.zones,
+            line: new.line,
+            model: new.model,
+            timing: Timing { sensor_to_publish_ms: None, ..new.timing },
+        }
+    }
+}
+
+/// The proof that an event is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The announcement's number.
+    pub seq: u64,
+}
+
+/// An announcement that waits for the broker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxRow {
+    /// The announcement.
+    pub event: Event,
+    /// When it was stored, on the machine's monotonic clock; to be compared with now only when
+    /// [`Event::boot_id`] is of this start of the daemon.
+    pub stored_at: Duration,
+}
+
+/// How much waits for the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxStatus {
+    /// Announcements that wait.
+    pub pending: u64,
+    /// The oldest of them.
+    pub oldest_seq: Option<u64>,
+    /// Announcements that were dropped unannounced because too many waited, since the database
+    /// was made.
+    pub dropped_total: u64,
+}
+
+/// Which end of the list comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By growing `seq`: to follow.
+    #[default]
+    OldestFirst,
+    /// By falling `seq`: to look back.
+    NewestFirst,
+}
+
+/// Which announcements; every filter that is `None` lets all through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only those with a greater `seq`.
+    pub after_seq: Option<u64>,
+    /// Only those with a smaller `seq`: the next page when the newest come first.
+    pub before_seq: Option<u64>,
+    /// Only those of this camera.
+    pub camera: Option<String>,
+    /// Only those of an object with this label.
+    pub label: Option<String>,
+    /// Only those about this.
+    pub kind: Option<Kind>,
+    /// Only those in which this happened.
+    pub event_type: Option<EventType>,
+    /// Only those at this place in their event's life.
+    pub phase: Option<Phase>,
+    /// Most of them; capped at [`EventQuery::MAX_LIMIT`].
+    pub limit: usize,
+    /// Which come first.
+    pub order: Order,
+}
+
+impl EventQuery {
+    /// Most announcements that one query answers.
+    pub const MAX_LIMIT: usize = 1_024;
+}
+
+impl Default for EventQuery {
+    fn default() -> Self {
+        Self {
+            after_seq: None,
+            before_seq: None,
+            camera: None,
+            label: None,
+            kind: None,
+            event_type: None,
+            phase: None,
+            limit: 100,
+            order: Order::OldestFirst,
+        }
+    }
+}
+
+/// Why open events are ended by someone other than their camera process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The camera's process is gone: they end now.
+    CameraGone,
+    /// The daemon was gone: they ended, as far as anyone knows, with their newest announcement.
+    DaemonRestarted,
+}
+
+/// Numbers of the oldest and the newest announcement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeqBounds {
+    /// The oldest that is kept; when none is, one more than `newest`.
+    pub oldest: u64,
+    /// The newest that was ever given; 0 before the first.
+    pub newest: u64,
+}
