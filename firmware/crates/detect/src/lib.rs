@@ -1,1 +1,34 @@
-//! NanoDet: manifest check, pre-processing, decoding, NMS.
+//! From a frame to boxes: model files and their manifest, pre-processing, decoding, suppression and
+//! filters. Knows nothing of where frames come from or what follows from boxes; downloads nothing.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`manifest`] | manifest files: reading them, whether they hold together, the built-in ones |
+//! | [`locate`] | where the files of a model are |
+//! | [`model`] | whether the files fit the manifest; the loaded network |
+//! | [`preprocess`] | a frame → the network's input |
+//! | [`decode`] | the network's outputs → boxes with class and score (pure) |
+//! | [`nms`] | of overlapping boxes the best (pure) |
+//! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
+//! | [`detector`] | all of it in a row |
+//!
+//! Order of a frame, which is the meaning of the parameters: scores are held against the thresholds
+//! of their classes; boxes against everything that asks for size and shape; the best `top_k` go into
+//! suppression; then the limits by class and size, then the limit of the frame. So a box that does
+//! not count suppresses none that does.
+
+pub mod decode;
+pub mod detector;
+mod error;
+pub mod filter;
+pub mod locate;
+pub mod manifest;
+pub mod model;
+pub mod nms;
+pub mod preprocess;
+
+pub use detector::{Detector, Found};
+pub use error::Error;
+pub use filter::{Filter, ParamsError, ParamsProblem};
+pub use locate::ModelFiles;
+pub use model::{DetectorOptions, Precision};

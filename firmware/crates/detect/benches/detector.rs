@@ -1,0 +1,4 @@
+//! Speed of the detector.
+fn main() {
+    divan::main();
+}

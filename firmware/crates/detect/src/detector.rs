@@ -1,0 +1,121 @@
+//! A frame → what is in it: pre-processing, the network, decoding, filters, in a row and timed.
+
+use std::time::{Duration, Instant};
+
+use api::manifest::ModelManifest;
+use domain::{ClassId, Detection, DetectionParams, Frame, Labels};
+
+use crate::decode::{Decoder, Grid, Reading};
+use crate::model::{DetectorOptions, Model};
+use crate::preprocess::Preprocessor;
+use crate::{Error, Filter, ModelFiles, ParamsError};
+
+/// Finds objects in frames. One thread uses it at a time; it starts with
+/// [`Filter::open`] until parameters are set.
+#[derive(Debug)]
+pub struct Detector {
+    model: Model,
+    preprocessor: Preprocessor,
+    reading: Reading,
+    filter: Filter,
+    decoder: Decoder,
+    /// Working memory: boxes of one frame before selection.
+    boxes: Vec<Detection>,
+}
+
+/// What was found in a frame, and what it took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Best first.
+    pub detections: Vec<Detection>,
+    /// Time from frame to network input.
+    pub pre: Duration,
+    /// Time in the network.
+    pub infer: Duration,
+    /// Time from outputs to detections.
+    pub post: Duration,
+}
+
+impl Detector {
+    /// Loads the model that `manifest` describes from `files`, checked against each other.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load(
+        manifest: &ModelManifest,
+        files: &ModelFiles,
+        options: DetectorOptions,
+    ) -> Result<Self, Error> {
+        let model = Model::load(manifest, files, options)?;
+        let reading = Reading {
+            activation: manifest.class_activation,
+            cell_offset: manifest.cell_offset,
+            bins: model.bins(),
+        };
+        Ok(Self {
+            preprocessor: Preprocessor::new(manifest.input.clone()),
+            reading,
+            filter: Filter::open(model.labels()),
+            decoder: Decoder::default(),
+            boxes: Vec::new(),
+            model,
+        })
+    }
+
+    /// What counts as found, from the next frame on. Parameters that do not fit change nothing.
+    ///
+    /// # Errors
+    /// [`ParamsError`] with all that does not fit.
+    pub fn set_params(&mut self, params: &DetectionParams) -> Result<(), ParamsError> {
+        self.filter = Filter::compile(params, self.model.labels())?;
+        Ok(())
+    }
+
+    /// What the model is.
+    pub fn manifest(&self) -> &ModelManifest {
+        self.model.manifest()
+    }
+
+    /// Class names, in the order of [`ClassId`].
+    pub fn labels(&self) -> &Labels {
+        self.model.labels()
+    }
+
+    /// Finds what is in `frame`.
+    ///
+    /// # Errors
+    /// [`Error::FrameBytes`] and [`Error::Preprocess`] for the frame, [`Error::Network`] and
+    /// [`Error::Misfit`] for the model.
+    pub fn detect(&mut self, frame: &Frame) -> Result<Found, Error> {
+        let start = Instant::now();
+        let (input, placement) = self.preprocessor.run(frame)?;
+        let prepared = Instant::now();
+        let outputs = self.model.run(&input)?;
+        let inferred = Instant::now();
+        let classes = self.model.labels().names().len();
+        self.boxes.clear();
+        let (boxes, filter) = (&mut self.boxes, &self.filter);
+        for (head, output) in self.model.manifest().heads.iter().zip(&outputs) {
+            let grid = Grid::new(head.stride(), placement.input.width, placement.input.height);
+            self.model.check_shape(head, output, grid)?;
+            let sink = |seen: crate::decode::Seen| {
+                let class = ClassId(u16::try_from(seen.class).unwrap_or(u16::MAX));
+                let bbox = placement.to_picture(seen.corners);
+                let detection = Detection { class, score: seen.score, bbox };
+                if filter.admits(&detection, frame.source_size) {
+                    boxes.push(detection);
+                }
+            };
+            output.read(classes, |values| {
+                self.decoder.decode(values, grid, &self.reading, filter.thresholds(), sink);
+            });
+        }
+        filter.select(boxes);
+        Ok(Found {
+            detections: boxes.clone(),
+            pre: prepared - start,
+            infer: inferred - prepared,
+            post: inferred.elapsed(),
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! Why there is no detector, or no answer from it. Each error is one sentence that says what does
+//! not fit: where, what was expected, what was found.
+
+use std::path::PathBuf;
+
+use base::error::{ErrorKind, Kind};
+use domain::{PixelFormat, Size};
+
+/// Why there is no detector, or no answer from it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the model or its manifest cannot be read.
+    #[error("reading {}", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A manifest is no TOML, or not what a manifest is made of.
+    #[error("{origin} is not a model manifest: line {line}: {reason}")]
+    Manifest {
+        /// Name of the file.
+        origin: String,
+        /// Line, from 1.
+        line: usize,
+        /// What the reader says.
+        reason: String,
+    },
+    /// What a manifest says contradicts itself.
+    #[error("the manifest of {name} does not hold together: {reason}")]
+    Contradiction {
+        /// Name of the model.
+        name: String,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// A model's file is in none of the folders.
+    #[error("model {name} needs {file}, which is in none of {}", list(dirs))]
+    Missing {
+        /// Name of the model.
+        name: String,
+        /// The file.
+        file: String,
+        /// Folders looked through.
+        dirs: Vec<PathBuf>,
+    },
+    /// A file is not what its manifest says.
+    #[error("{file} does not fit the manifest of {name}: expected {expected}, found {found}")]
+    Misfit {
+        /// Name of the model.
+        name: String,
+        /// The file.
+        file: String,
+        /// What the manifest says.
+        expected: String,
+        /// What the file has.
+        found: String,
+    },
+    /// The network cannot be loaded or run.
+    #[error("running the network of {name}")]
+    Network {
+        /// Name of the model.
+        name: String,
+        /// Why.
+        #[source]
+        source: ncnn::Error,
+    },
+    /// A frame's buffer does not have the length of its picture.
+    #[error("a {format:?} frame of {size} takes {expected} bytes, not {found}")]
+    FrameBytes {
+        /// Its format.
+        format: PixelFormat,
+        /// Its size.
+        size: Size,
+        /// Bytes that it takes.
+        expected: usize,
+        /// Bytes that there are.
+        found: usize,
+    },
+    /// A frame cannot be made into the network's input.
+    #[error("scaling a frame of {size}")]
+    Preprocess {
+        /// Its size.
+        size: Size,
+        /// Why.
+        #[source]
+        source: ncnn::Error,
+    },
+}
+
+impl Kind for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ReadFile { .. } => ErrorKind::Unavailable,
+            Self::Missing { .. } => ErrorKind::NotFound,
+            Self::Manifest { .. }
+            | Self::Contradiction { .. }
+            | Self::FrameBytes { .. }
+            | Self::Preprocess { .. } => ErrorKind::InvalidArgument,
+            Self::Misfit { .. } => ErrorKind::FailedPrecondition,
+            Self::Network { .. } => ErrorKind::Internal,
+        }
+    }
+}
+
+fn list(dirs: &[PathBuf]) -> String {
+    if dirs.is_empty() {
+        return "no folders at all".to_owned();
+    }
+    dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ")
+}

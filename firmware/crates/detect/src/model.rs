@@ -1,0 +1,268 @@
+//! Whether a model's files fit its manifest; the loaded network. Files pass here whole or not at all:
+//! by hash, by the names in the structure, by the shapes that a run on a black picture gives.
+
+use std::path::Path;
+
+use api::manifest::{ModelFile, ModelHead, ModelManifest};
+use domain::Labels;
+use ncnn::{Mat, Net, Opt, Output, Param};
+use sha2::{Digest, Sha256};
+
+use crate::decode::{Grid, HeadValues, Values};
+use crate::{Error, ModelFiles, manifest};
+
+/// How a detector computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DetectorOptions {
+    /// Threads of one inference, 1..=64, the calling one included.
+    pub threads: u32,
+    /// Number format of the network's insides.
+    pub precision: Precision,
+}
+
+impl Default for DetectorOptions {
+    fn default() -> Self {
+        Self { threads: 1, precision: Precision::default() }
+    }
+}
+
+/// Number format of the network's insides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats everywhere: the same result on every CPU, but for rounding.
+    Full,
+    /// 16-bit floats where the CPU has them (Raspberry Pi 5: arithmetic too), else 32-bit.
+    #[default]
+    Half,
+    /// bfloat16 in memory: half the bandwidth on CPUs without 16-bit floats; about 2 decimal digits.
+    Bfloat,
+}
+
+impl DetectorOptions {
+    fn to_ncnn(self) -> Opt {
+        let half = self.precision == Precision::Half;
+        let bfloat = self.precision == Precision::Bfloat;
+        Opt {
+            threads: self.threads,
+            fp16_packed: half,
+            fp16_storage: half,
+            fp16_arithmetic: half,
+            bf16_packed: bfloat,
+            bf16_storage: bfloat,
+            ..Opt::default()
+        }
+    }
+}
+
+/// A network that fits its manifest.
+#[derive(Debug)]
+pub struct Model {
+    manifest: ModelManifest,
+    labels: Labels,
+    net: Net,
+}
+
+impl Model {
+    /// Loads `files` as the model that `manifest` describes.
+    ///
+    /// # Errors
+    /// [`Error::Contradiction`] and [`Error::ReadFile`]; [`Error::Misfit`] for a file that is not
+    /// what the manifest says, with what was expected and found; [`Error::Network`].
+    pub fn load(
+        manifest: &ModelManifest,
+        files: &ModelFiles,
+        options: DetectorOptions,
+    ) -> Result<Self, Error> {
+        manifest::check(manifest)?;
+        let param = read(manifest, &manifest.param, &files.param)?;
+        let bin = read(manifest, &manifest.bin, &files.bin)?;
+        let text = String::from_utf8_lossy(&param);
+        check_names(manifest, &text)?;
+        let net = Net::from_memory(&text, &bin, &options.to_ncnn())
+            .map_err(|source| network(manifest, source))?;
+        let labels = Labels::new(manifest.labels.names());
+        let model = Self { manifest: manifest.clone(), labels, net };
+        model.check_shapes()?;
+        Ok(model)
+    }
+
+    /// What the model is.
+    pub fn manifest(&self) -> &ModelManifest {
+        &self.manifest
+    }
+
+    /// Its class names, in the order of its outputs.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Bins of each side's distribution.
+    pub fn bins(&self) -> usize {
+        self.manifest.reg_max as usize + 1
+    }
+
+    /// Runs the network on `input`: the outputs of each head, in the manifest's order.
+    ///
+    /// # Errors
+    /// [`Error::Network`].
+    pub fn run<'a>(&'a self, input: &'a Mat) -> Result<Vec<HeadOutput<'a>>, Error> {
+        let run = || {
+            let mut run = self.net.extractor()?;
+            run.input(&self.manifest.input.blob, input)?;
+            let heads = self.manifest.heads.iter().map(|head| {
+                Ok(match head {
+                    ModelHead::Split(head) => HeadOutput::Split {
+                        scores: run.extract(&head.scores)?,
+                        distances: run.extract(&head.distances)?,
+                    },
+                    ModelHead::Combined(head) => HeadOutput::Combined(run.extract(&head.combined)?),
+                })
+            });
+            heads.collect::<Result<_, _>>()
+        };
+        run().map_err(|source| network(&self.manifest, source))
+    }
+
+    /// Whether `output` has the shape that `head` needs on `grid`.
+    ///
+    /// # Errors
+    /// [`Error::Misfit`] with the blob and both shapes.
+    pub fn check_shape(
+        &self,
+        head: &ModelHead,
+        output: &HeadOutput<'_>,
+        grid: Grid,
+    ) -> Result<(), Error> {
+        let (classes, sides) = (self.labels.names().len(), 4 * self.bins());
+        let rows = |channels: usize| (2, channels, grid.cells(), 1);
+        let shape = |o: &Output<'_>| (o.dims(), o.width(), o.height(), o.channels());
+        let pairs = match output {
+            HeadOutput::Split { scores, distances } => [
+                Some((shape(scores), rows(classes), "class scores")),
+                Some((shape(distances), rows(sides), "distance bins")),
+            ],
+            HeadOutput::Combined(both) => [
+                Some((
+                    shape(both),
+                    (3, grid.columns, grid.rows, classes + sides),
+                    "class scores and distance bins",
+                )),
+                None,
+            ],
+        };
+        for ((found, expected, what), blob) in pairs.into_iter().flatten().zip(head.blobs()) {
+            if found != expected {
+                let channels = |shape: (usize, usize, usize, usize)| match shape {
+                    (2, width, height, _) => format!("{width} for each of {height} cells"),
+                    (3, width, height, channels) => {
+                        format!("{channels} for each of {width}x{height} cells")
+                    }
+                    (dims, ..) => format!("a blob of {dims} dimensions"),
+                };
+                let stride = head.stride();
+                return Err(misfit(
+                    &self.manifest,
+                    &self.manifest.param,
+                    format!("{what} of stride {stride} in blob {blob:?}: {}", channels(expected)),
+                    channels(found),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_shapes(&self) -> Result<(), Error> {
+        let input = &self.manifest.input;
+        let black = Mat::filled(input.width as usize, input.height as usize, 3, 0.0)
+            .map_err(|source| network(&self.manifest, source))?;
+        let outputs = self.run(&black)?;
+        for (head, output) in self.manifest.heads.iter().zip(&outputs) {
+            self.check_shape(head, output, Grid::new(head.stride(), input.width, input.height))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a head put out.
+#[derive(Debug)]
+pub enum HeadOutput<'a> {
+    /// Two blobs, a row a cell.
+    Split {
+        /// Class outputs.
+        scores: Output<'a>,
+        /// Distances.
+        distances: Output<'a>,
+    },
+    /// One blob, a plane a channel.
+    Combined(Output<'a>),
+}
+
+impl HeadOutput<'_> {
+    /// Hands the values, whose shape must have been checked, to `reader`.
+    pub fn read<R>(&self, classes: usize, reader: impl FnOnce(&HeadValues<'_>) -> R) -> R {
+        match self {
+            Self::Split { scores, distances } => {
+                let rows = |o| Values::ByCell { data: Output::channel(o, 0), channels: o.width() };
+                let (scores, distances) = (rows(scores), rows(distances));
+                reader(&HeadValues { scores, distances, first_bin: 0 })
+            }
+            Self::Combined(both) => {
+                let plane = |channel| both.channel(channel);
+                let values = Values::ByChannel(&plane);
+                reader(&HeadValues { scores: values, distances: values, first_bin: classes })
+            }
+        }
+    }
+}
+
+/// The bytes of `path`, if they are what the manifest promises.
+fn read(manifest: &ModelManifest, file: &ModelFile, path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes =
+        std::fs::read(path).map_err(|source| Error::ReadFile { path: path.to_owned(), source })?;
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if hash != file.sha256 {
+        let found = format!("{hash} ({} bytes)", bytes.len());
+        return Err(misfit(manifest, file, format!("SHA-256 {}", file.sha256), found));
+    }
+    Ok(bytes)
+}
+
+/// Whether the structure has every blob that the manifest names.
+fn check_names(manifest: &ModelManifest, text: &str) -> Result<(), Error> {
+    let misfit =
+        |expected: String, found: String| Err(misfit(manifest, &manifest.param, expected, found));
+    let param = match Param::parse(text) {
+        Ok(param) => param,
+        Err(error) => return misfit("a network's structure".to_owned(), format!("none ({error})")),
+    };
+    let input = &manifest.input.blob;
+    match param.inputs() {
+        [only] if only.name == *input => {
+            if let Some(channels) = only.channels
+                && channels != 3
+            {
+                let expected = format!("an input {input:?} of 3 channels");
+                return misfit(expected, format!("{channels} channels"));
+            }
+        }
+        inputs => {
+            let names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
+            return misfit(format!("one input {input:?}"), format!("inputs {names:?}"));
+        }
+    }
+    for head in &manifest.heads {
+        for blob in head.blobs().filter(|blob| !param.has_blob(blob)) {
+            let expected = format!("a blob {blob:?} for the head of stride {}", head.stride());
+            return misfit(expected, format!("none, with the outputs {:?}", param.outputs()));
+        }
+    }
+    Ok(())
+}
+
+fn misfit(manifest: &ModelManifest, file: &ModelFile, expected: String, found: String) -> Error {
+    Error::Misfit { name: manifest.name.clone(), file: file.file.clone(), expected, found }
+}
+
+fn network(manifest: &ModelManifest, source: ncnn::Error) -> Error {
+    Error::Network { name: manifest.name.clone(), source }
+}
