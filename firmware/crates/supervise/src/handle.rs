@@ -78,7 +78,7 @@ impl ChildHandle {
         self.send_restart(how, reason.into(), Some(Box::new(spec))).await;
     }
 
-    /// Stops the child for good and waits until its process group is gone; only
+    /// Stops the child for good: waits until its process is gone and its group is killed. Only
     /// [`Self::restart`] starts it again.
     pub async fn stop(&self) -> Stopped {
         let (done, stopped) = oneshot::channel();

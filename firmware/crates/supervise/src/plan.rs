@@ -12,7 +12,8 @@ use crate::status::Exit;
 pub(crate) struct Backoff {
     policy: BackoffPolicy,
     waits: ExponentialBackoff,
-    in_a_row: u32,
+    /// The wait before the newest start; `None` before the first end.
+    last: Option<Duration>,
 }
 
 impl Backoff {
@@ -24,20 +25,25 @@ impl Backoff {
             .without_max_times()
             .with_jitter()
             .build();
-        Self { policy, waits, in_a_row: 0 }
+        Self { policy, waits, last: None }
     }
 
     /// The wait before the next start of a child that was well for `well_for`.
     pub(crate) fn next(&mut self, well_for: Duration) -> Duration {
-        if well_for >= self.policy.healthy_after {
+        if self.last.is_some_and(|last| well_for >= self.forgiven_after(last)) {
             *self = Self::new(self.policy);
         }
-        self.in_a_row += 1;
-        if self.in_a_row == 1 {
-            return Duration::ZERO;
-        }
-        // The jitter of the library may double a wait; the longest is the longest all the same.
-        self.waits.next().unwrap_or(self.policy.max).min(self.policy.max)
+        let wait = match self.last {
+            None => Duration::ZERO,
+            // The library's jitter may double a wait; the longest is the longest all the same.
+            Some(_) => self.waits.next().unwrap_or(self.policy.max).min(self.policy.max),
+        };
+        *self.last.insert(wait)
+    }
+
+    /// How long a child must have been well since a start that it waited `last` for.
+    fn forgiven_after(&self, last: Duration) -> Duration {
+        (self.policy.settled_after + last * 4).min(self.policy.healthy_after)
     }
 }
 

@@ -33,6 +33,15 @@ fn a_child_that_was_well_for_long_starts_with_a_clean_slate() {
     assert!(backoff.next(SHORT) >= ms(500));
 }
 
+#[test]
+fn faults_that_come_one_by_one_are_mended_at_once_each() {
+    let mut backoff = Backoff::new(BackoffPolicy::default());
+    assert!((0..100).all(|_| backoff.next(ms(3_000)).is_zero()));
+    // After a wait the child must have been well for longer.
+    let wait = backoff.next(SHORT);
+    assert!(!wait.is_zero() && !backoff.next(ms(2_999) + wait * 4).is_zero());
+}
+
 proptest! {
     #[test]
     fn waits_stay_within_their_bounds_and_restarts_are_rare(
@@ -44,15 +53,17 @@ proptest! {
             base: ms(base), max: ms(base * factor), ..BackoffPolicy::default()
         };
         let mut backoff = Backoff::new(policy);
-        let mut at_once_before = false;
+        let mut last = None;
         for well_for in well_for.into_iter().map(ms) {
             let wait = backoff.next(well_for);
             prop_assert!(wait <= policy.max);
-            let at_once = wait.is_zero();
-            prop_assert!(at_once || wait >= policy.base);
-            // Two starts at once in a row need a child that was well for long in between.
-            prop_assert!(!(at_once && at_once_before && well_for < policy.healthy_after));
-            at_once_before = at_once;
+            prop_assert!(wait.is_zero() || wait >= policy.base);
+            // A start without waiting is the first, or was earned by being well.
+            let earned = last.is_none_or(|last: Duration| {
+                well_for >= (policy.settled_after + last * 4).min(policy.healthy_after)
+            });
+            prop_assert_eq!(wait.is_zero(), earned);
+            last = Some(wait);
         }
     }
 }

@@ -136,14 +136,18 @@ pub enum RestartPolicy {
 
 /// How long to wait before a child is started again. The first time not at all, so that a single
 /// fault costs as little as possible; then `base`, doubling up to `max`, each with a random part
-/// added; from the beginning again once the child was well for `healthy_after`.
+/// added. It begins anew once the child was well for `settled_after` and four times as long as it
+/// was made to wait, at the latest after `healthy_after`: faults that come one by one are mended
+/// at once each, and a child that falls over at every start waits longer and longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackoffPolicy {
     /// The wait before the second restart in a row.
     pub base: Duration,
     /// The longest wait.
     pub max: Duration,
-    /// A child that was well for so long starts with a clean slate.
+    /// The least time that a child must have been well to start with a clean slate.
+    pub settled_after: Duration,
+    /// A child that was well for so long starts with a clean slate, whatever its waits were.
     pub healthy_after: Duration,
     /// The wait before another try when only a person can mend the cause (program missing).
     pub hopeless: Duration,
@@ -154,6 +158,7 @@ impl Default for BackoffPolicy {
         Self {
             base: Duration::from_millis(500),
             max: Duration::from_secs(30),
+            settled_after: Duration::from_secs(3),
             healthy_after: Duration::from_secs(60),
             hopeless: Duration::from_secs(60),
         }

@@ -32,6 +32,8 @@ pub(crate) struct ChildTask {
     restarts: Restarts,
     /// Whether the next start is the first.
     fresh: bool,
+    /// Since when the current process is known to be well.
+    well_since: Option<Duration>,
     /// Processes that did not die when killed.
     stuck: Vec<Process>,
 }
@@ -66,8 +68,18 @@ impl ChildTask {
         end: watch::Receiver<bool>,
     ) -> Self {
         let restarts = Restarts::new(spec.restart);
-        let stuck = Vec::new();
-        Self { spec, spawner, requests, status, pulse, end, restarts, fresh: true, stuck }
+        Self {
+            spec,
+            spawner,
+            requests,
+            status,
+            pulse,
+            end,
+            restarts,
+            fresh: true,
+            well_since: None,
+            stuck: Vec::new(),
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -109,7 +121,7 @@ impl ChildTask {
         };
         let started = clock::monotonic();
         let event = self.watch(&mut process, started).await;
-        let well_for = self.well_for(started);
+        let well_for = self.well_for();
         self.pulse.reset(0);
         self.finish(process, capture, event, well_for).await
     }
@@ -121,6 +133,7 @@ impl ChildTask {
         let capture = Capture::start(&self.spec.name, process.take_output(), self.spec.log);
         let pid = process.id();
         self.pulse.reset(pid);
+        self.well_since = None;
         let first = std::mem::replace(&mut self.fresh, false);
         let alive = self.spec.health == Health::Alive;
         self.publish(|s| {
@@ -151,6 +164,9 @@ impl ChildTask {
         let mut watch = Watch::new(self.spec.health, started);
         let pulse = Arc::clone(&self.pulse);
         let mut look = Duration::ZERO;
+        if self.spec.health == Health::Alive {
+            self.well_since = Some(started);
+        }
         let mut settling = Some(SETTLED);
         loop {
             // Cancel-safe: each arm is a wait that loses nothing when dropped.
@@ -167,6 +183,7 @@ impl ChildTask {
                 Health::Heartbeat { .. } => beat.is_some(),
             };
             if well {
+                self.well_since = self.well_since.or(beat);
                 self.publish_well();
             }
             match watch.look(clock::monotonic(), beat) {
@@ -269,13 +286,13 @@ impl ChildTask {
         }
     }
 
-    /// How long the child was well: from its start to its last sign of life.
-    fn well_for(&self, started: Duration) -> Duration {
+    /// How long the process was well: up to now, or to its last heartbeat.
+    fn well_for(&self) -> Duration {
         let until = match self.spec.health {
             Health::Alive => clock::monotonic(),
             Health::Heartbeat { .. } => self.pulse.last().unwrap_or_default(),
         };
-        until.saturating_sub(started)
+        self.well_since.map(|since| until.saturating_sub(since)).unwrap_or_default()
     }
 
     fn publish_well(&self) {

@@ -1,4 +1,22 @@
-//! What the tests start in the place of `edgecamd`.
+//! What the tests start in the place of `edgecamd`: the launcher and the guard, and with `daemon
+//! SCRIPT…` a daemon that supervises one shell script each until it is killed.
+
+use edgecam_supervise::{ChildSpec, Launcher, Supervisor, launch};
+
 fn main() -> std::process::ExitCode {
-    edgecam_supervise::launch::intercept().unwrap_or(std::process::ExitCode::FAILURE)
+    if let Some(code) = launch::intercept() {
+        return code;
+    }
+    let scripts = std::env::args_os().skip(2);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    runtime.block_on(async {
+        let supervisor = Supervisor::start(Launcher::own()).expect("a thread can be started");
+        let children: Vec<_> = scripts
+            .map(|script| ChildSpec::new("script", "sh").args(["-c".into(), script]))
+            .map(|spec| supervisor.spawn(spec))
+            .collect();
+        std::future::pending::<()>().await;
+        drop(children);
+    });
+    std::process::ExitCode::SUCCESS
 }
