@@ -82,6 +82,10 @@ check() {
     [ "$version" = "1.0.$NCNN_VERSION" ] || die "ncnn reports version '$version', expected 1.0.$NCNN_VERSION."
     [ "$(nm "$1/lib/libncnn.a" 2>/dev/null | grep -c ' U GOMP_parallel$')" -gt 0 ] ||
         die "ncnn was built without OpenMP: inference would use one core. Is libgomp of g++ installed?"
+    # Layers call each other's kernels; a list that lacks one must not get far.
+    run_logged "linking $PACKAGE" "$LOGS/ncnn-link.log" : \
+        g++ -shared -fopenmp -Wl,--no-undefined -Wl,--whole-archive "$1/lib/libncnn.a" \
+        -Wl,--no-whole-archive -o "$WORK/linked.so"
 }
 
 make_it() {
