@@ -15,6 +15,10 @@
 //! | [`lines`] | lines across the picture: sides, and the crossing by an object |
 //! | [`happening`] | what the rules report: happenings with their object, counts |
 //! | [`rules`] | tracks → happenings |
+//! | `association` | which track is which detection: linear assignment (private) |
+//! | `target` | motion, class votes and anchor of one followed object (private) |
+//! | `object` | zones, ways past lines and reports of one object (private) |
+//! | `exact` | points, segments and polygons without rounding (private) |
 
 mod association;
 pub mod detection;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use edgecam_domain::{
     BBox, ClassId, Detection, Point, TrackId, TrackState, TrackUpdate, Tracker, TrackerParams,
 };
+use proptest::num::f32::ANY;
 use proptest::prelude::*;
 
 const PERSON: ClassId = ClassId(0);
@@ -145,7 +146,7 @@ proptest! {
             (
                 any::<u64>(),
                 prop::collection::vec(
-                    (0_u16..3, any::<f32>(), any::<[f32; 4]>()).prop_map(|(class, score, b)| {
+                    (0_u16..3, ANY, [ANY, ANY, ANY, ANY]).prop_map(|(class, score, b)| {
                         let bbox = BBox::new(b[0], b[1], b[2], b[3]);
                         Detection { class: ClassId(class), score, bbox }
                     }),
@@ -154,9 +155,9 @@ proptest! {
             ),
             0..8,
         ),
-        ema_weight in any::<f32>(),
-        reach_per_second in any::<f32>(),
-        match_iou in any::<f32>(),
+        ema_weight in ANY,
+        reach_per_second in ANY,
+        match_iou in ANY,
     ) {
         let params = TrackerParams {
             ema_weight,
