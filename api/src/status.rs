@@ -23,6 +23,8 @@ pub enum CameraPhase {
     Stalled,
     /// A clip that does not loop has ended.
     Ended,
+    /// It cannot run with these settings; trying again would not help.
+    Failed,
 }
 
 /// What the pipeline was built of, and why.

@@ -1,2 +1,54 @@
-//! edgecamd.
-fn main() {}
+//! edgecamd: the daemon. Wiring only; what anything does is in the crates.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`app`] | build → spawn → ready → wait → drain |
+//! | [`args`] | the command line |
+//! | [`cameras`] | a supervised process and a task per camera |
+//! | [`announce`], [`recorder`] | what cameras report → events → the store |
+//! | [`settings`], [`models`] | what cameras are told to do, and the models that they need |
+//! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`listen`] | whether the children's ports are free |
+//! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
+//! | [`inform`] | status and health → the MQTT session |
+//! | [`node`], [`machine`] | who and what this device is |
+//! | [`banner`] | where to look, printed once it runs |
+
+mod announce;
+mod app;
+mod args;
+mod banner;
+mod broker;
+mod cameras;
+mod inform;
+mod listen;
+mod machine;
+mod media_server;
+mod models;
+mod node;
+mod ports;
+mod recorder;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    // A launcher is no daemon: it must become the child's program before anything else happens.
+    if let Some(exit) = supervise::launch::intercept() {
+        return exit;
+    }
+    let args = Args::parse();
+    let done = match args.command {
+        Some(Command::Openapi) => args::print(&control::openapi_json()),
+        Some(Command::Check) => args::check(&args.run),
+        Some(Command::Run) | None => app::main(&args.run),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => args::fail(&error),
+    }
+}

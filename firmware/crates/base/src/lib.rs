@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`clock`] | monotonic and wall time, as all stamps of a frame are taken |
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
+//! | [`latency`] | quantiles of the newest measurements |
 //! | [`shutdown`] | one stop signal for tasks and threads |
 //! | [`slot`] | the newest value, overwritten until taken; overwrites are counted |
 //! | [`thread`] | named threads |
@@ -12,6 +13,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod latency;
 pub mod shutdown;
 pub mod slot;
 pub mod thread;

@@ -1,2 +1,64 @@
-//! edgecam-camera.
-fn main() {}
+//! edgecam-camera: source, detector, tracker and link of one camera in one process.
+//!
+//! Started by `edgecamd`, which it connects to; it holds no secrets of the product, opens no port
+//! and ends itself when the link closes.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`app`] | the life of the process: connect, configure, run, stop |
+//! | [`vision`] | the thread `ec-detect`: frames → detector → tracker → rules |
+//! | [`models`] | finding and loading the detector's model |
+//! | [`thermal`] | what heat asks of the detector |
+//! | [`meter`] | rates and latencies for the statistics |
+//! | [`to_link`] | happenings and counts in the words of the link |
+//!
+//! Channels: frames come through a latest-wins slot (the tap never waits for the detector); what
+//! happened goes to the link through a bounded channel that the detector's thread waits for, so a
+//! daemon that stores slowly slows the detector and never the stream.
+
+mod app;
+mod meter;
+mod models;
+mod thermal;
+mod to_link;
+mod vision;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use base::error::chain;
+use clap::Parser;
+
+/// One camera of EdgeCam. Started by `edgecamd`, not by hand.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Socket of the daemon.
+    #[arg(long)]
+    link: PathBuf,
+    /// Id of the camera.
+    #[arg(long)]
+    camera: String,
+}
+
+fn main() -> ExitCode {
+    base::trace::init();
+    let args = Args::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(app::run(&args.link, &args.camera)),
+        Err(error) => Err(anyhow::Error::new(error).context("starting the async runtime")),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(
+                camera = args.camera,
+                error = chain(error.as_ref()),
+                "the camera process failed"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -184,6 +184,24 @@ pub enum Source {
     },
 }
 
+impl fmt::Display for Source {
+    /// The source as it may be shown: without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scene { seed } => write!(f, "scene (seed {seed})"),
+            Self::File { path, .. } => write!(f, "{}", path.display()),
+            Self::Rtsp(url) => {
+                let host = url.host_str().unwrap_or_default();
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                write!(f, "{}://{host}{port}{}", url.scheme(), url.path())
+            }
+            Self::V4l2 { device } => write!(f, "{}", device.display()),
+            Self::Libcamera { name: Some(name) } => write!(f, "libcamera:{name}"),
+            Self::Libcamera { name: None } => f.write_str("libcamera"),
+        }
+    }
+}
+
 /// Size and rate of the picture; `None` where the source decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VideoConfig {

@@ -1,6 +1,7 @@
 //! What `edgecamd` and a camera process say to each other.
 
 use api::event::{Direction, EventType, ModelRef};
+use api::manifest::ModelManifest;
 use api::settings::{CameraSettings, DetectorSettings, ThermalSettings};
 use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub struct CameraOrder {
     pub thermal: ThermalSettings,
     /// Where to publish, `rtsp://…`; null when there is no media server.
     pub publish_url: Option<String>,
+    /// The model that the detector is to run.
+    pub model: ModelManifest,
     /// Folders with model files, looked through in this order.
     pub model_dirs: Vec<String>,
     /// Folder for the camera's own state (the encoder ladder's memory).
@@ -131,6 +134,8 @@ pub struct Happening {
     pub velocity: [f32; 2],
     /// Whether it stands still.
     pub stationary: bool,
+    /// How long it has been seen, in milliseconds.
+    pub age_ms: u64,
     /// Zones it is in.
     pub zones_current: Vec<String>,
     /// Zones it has been in.

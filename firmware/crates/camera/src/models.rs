@@ -1,0 +1,58 @@
+//! Finding and loading the detector's model.
+
+use std::path::PathBuf;
+
+use api::manifest::{Fit, ModelManifest};
+use detect::{Detector, DetectorOptions, Error, locate};
+use domain::{Labels, Size};
+use link::CameraOrder;
+use media::TapFit;
+
+/// A model: its manifest, and where its files may be.
+#[derive(Debug)]
+pub(crate) struct ModelSource {
+    manifest: ModelManifest,
+    dirs: Vec<PathBuf>,
+}
+
+impl ModelSource {
+    /// The model of `order`.
+    pub(crate) fn new(order: &CameraOrder) -> Self {
+        let dirs = order.model_dirs.iter().map(PathBuf::from).collect();
+        Self { manifest: order.model.clone(), dirs }
+    }
+
+    /// Name of the manifest.
+    pub(crate) fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// SHA-256 of the weights.
+    pub(crate) fn sha256(&self) -> &str {
+        &self.manifest.bin.sha256
+    }
+
+    /// Names of the classes.
+    pub(crate) fn labels(&self) -> Labels {
+        Labels::new(self.manifest.labels.names())
+    }
+
+    /// The picture that the tap is to take, so that little is left to do for the detector.
+    pub(crate) fn tap_fit(&self) -> TapFit {
+        let size = Size::new(self.manifest.input.width, self.manifest.input.height);
+        match self.manifest.input.fit {
+            Fit::Stretch => TapFit::Stretch(size),
+            Fit::Letterbox => TapFit::Keep(size),
+        }
+    }
+
+    /// Finds the files, checks them against the manifest and loads them.
+    ///
+    /// # Errors
+    /// When a file is missing or does not fit; the sentence names it.
+    pub(crate) fn load(&self, threads: u8) -> Result<Detector, Error> {
+        let files = locate::locate(&self.manifest, &self.dirs)?;
+        let options = DetectorOptions { threads: threads.into(), ..DetectorOptions::default() };
+        Detector::load(&self.manifest, &files, options)
+    }
+}

@@ -1,0 +1,165 @@
+//! What a camera process reports, made into an event. Pure.
+
+use std::time::Duration;
+
+use api::event::{EventType, Kind, LineCrossing, Object, Phase, Severity, Timing, Zones};
+use jiff::{SignedDuration, Timestamp};
+use link::Happening;
+use store::NewEvent;
+use ulid::Ulid;
+
+/// The wall clock and the monotonic clock, read together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// Wall clock.
+    pub(crate) wall: Timestamp,
+    /// Monotonic clock.
+    pub(crate) monotonic: Duration,
+}
+
+impl Now {
+    /// Reads both clocks.
+    pub(crate) fn read() -> Self {
+        Self { wall: base::clock::wall(), monotonic: base::clock::monotonic() }
+    }
+
+    /// The wall time of a monotonic stamp, in whole milliseconds as events carry them.
+    fn wall_of(self, stamp_ns: u64) -> Timestamp {
+        let age = self.monotonic.saturating_sub(Duration::from_nanos(stamp_ns));
+        let wall = self.wall - SignedDuration::try_from(age).unwrap_or_default();
+        Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall)
+    }
+}
+
+/// The event that tells of `happening` in front of `camera`.
+///
+/// # Errors
+/// When an id is no ULID: the two processes are of different builds.
+pub(crate) fn event(camera: &str, happening: Happening, now: Now) -> Result<NewEvent, ulid::DecodeError> {
+    let event_type = happening.event_type;
+    let (phase, kind, severity) = place(event_type);
+    let ts = now.wall_of(happening.at_ns);
+    let over = phase == Phase::End || is_momentary(event_type);
+    Ok(NewEvent {
+        id: Ulid::from_string(&happening.event_id)?,
+        phase,
+        event_type,
+        kind,
+        severity,
+        camera: camera.to_owned(),
+        ts,
+        start_ts: now.wall_of(happening.started_ns),
+        end_ts: over.then_some(ts),
+        object: Some(Object {
+            track_id: Ulid::from_string(&happening.track_id)?,
+            label: happening.label,
+            score: happening.score,
+            top_score: happening.top_score,
+            r#box: happening.bbox,
+            stationary: happening.stationary,
+            velocity: happening.velocity,
+            age_ms: happening.age_ms,
+        }),
+        zones: Zones {
+            current: happening.zones_current,
+            entered: happening.zones_entered,
+            dwell_ms: happening.dwell_ms,
+            subject: happening.zone,
+        },
+        line: happening.line.map(|(id, direction, total_in, total_out)| LineCrossing {
+            id,
+            direction,
+            total_in,
+            total_out,
+        }),
+        model: happening.model,
+        timing: Timing {
+            sensor_ts_ns: happening.at_ns,
+            tapped_ts_ns: happening.tapped_ns,
+            inferred_ts_ns: happening.inferred_ns,
+            sensor_to_publish_ms: None,
+        },
+    })
+}
+
+/// Where in an event's life something stands, what it is about and how much it matters.
+fn place(event_type: EventType) -> (Phase, Kind, Severity) {
+    match event_type {
+        EventType::ObjectNew => (Phase::New, Kind::Object, Severity::Detection),
+        EventType::ObjectUpdate => (Phase::Update, Kind::Object, Severity::Detection),
+        EventType::ObjectEnd => (Phase::End, Kind::Object, Severity::Detection),
+        EventType::ZoneEntered => (Phase::New, Kind::Zone, Severity::Alert),
+        EventType::ZoneLeft => (Phase::End, Kind::Zone, Severity::Alert),
+        EventType::Loitering => (Phase::New, Kind::Loitering, Severity::Alert),
+        EventType::LineCrossed => (Phase::New, Kind::LineCrossing, Severity::Alert),
+    }
+}
+
+/// Whether the event is over as soon as it is told.
+fn is_momentary(event_type: EventType) -> bool {
+    matches!(event_type, EventType::Loitering | EventType::LineCrossed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn happening(event_type: EventType) -> Happening {
+        Happening {
+            event_type,
+            event_id: Ulid::from(1).to_string(),
+            track_id: Ulid::from(2).to_string(),
+            at_ns: 99_000_000_000,
+            started_ns: 95_000_000_000,
+            label: "car".into(),
+            score: 0.5,
+            top_score: 0.75,
+            bbox: [0.1, 0.2, 0.3, 0.4],
+            velocity: [0.0, 0.0],
+            stationary: false,
+            age_ms: 4000,
+            zones_current: vec!["drive".into()],
+            zones_entered: vec!["drive".into()],
+            dwell_ms: [("drive".to_owned(), 1200)].into(),
+            zone: None,
+            line: None,
+            model: None,
+            tapped_ns: 99_001_000_000,
+            inferred_ns: 99_020_000_000,
+        }
+    }
+
+    fn now() -> Now {
+        let wall = "2026-01-05T12:00:01.2339Z".parse().unwrap();
+        Now { wall, monotonic: Duration::from_secs(100) }
+    }
+
+    #[test]
+    fn an_event_has_the_wall_time_of_its_picture() {
+        let event = event("front", happening(EventType::ObjectUpdate), now()).unwrap();
+        assert_eq!(event.ts.to_string(), "2026-01-05T12:00:00.233Z");
+        assert_eq!(event.start_ts.to_string(), "2026-01-05T11:59:56.233Z");
+        assert_eq!(event.end_ts, None);
+    }
+
+    #[test]
+    fn the_end_and_what_lasts_a_moment_only_are_over() {
+        for (event_type, over) in [
+            (EventType::ObjectNew, false),
+            (EventType::ObjectEnd, true),
+            (EventType::ZoneEntered, false),
+            (EventType::ZoneLeft, true),
+            (EventType::Loitering, true),
+            (EventType::LineCrossed, true),
+        ] {
+            let event = event("front", happening(event_type), now()).unwrap();
+            assert_eq!(event.end_ts.is_some(), over, "{event_type:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_refused() {
+        let bad = Happening { event_id: "7".into(), ..happening(EventType::ObjectNew) };
+        assert!(event("front", bad, now()).is_err());
+    }
+}

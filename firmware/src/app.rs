@@ -1,0 +1,346 @@
+//! The life of the daemon: build (binds, starts nothing) → spawn → ready → wait → drain.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use base::shutdown::{Shutdown, Stopper};
+use config::{Config, Loaded};
+use control::{ControlServer, Ports};
+use mqtt::{CameraSite, MqttHandle, MqttTask, Node};
+use rustix::fs::{FlockOperation, flock};
+use store::{CloseReason, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads};
+use supervise::{Launcher, Supervisor};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::args::RunArgs;
+use crate::cameras::{self, Cameras, LinkServer, Surroundings};
+use crate::media_server::{Found, MediaServer};
+use crate::models::{ModelLibrary, fetch_until_there};
+use crate::ports::{CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
+use crate::recorder;
+use crate::settings::{LiveSettings, OrderMaker};
+use crate::{banner, broker, inform, listen, node};
+
+/// The cameras end what they saw within this time of the stop, or are left behind.
+const CAMERAS_END: Duration = Duration::from_secs(8);
+/// How long the last events may take to the broker; the next start sends the rest.
+const FLUSH: Duration = Duration::from_secs(2);
+/// Everything else ends within this time.
+const REST_ENDS: Duration = Duration::from_secs(5);
+
+/// Runs the product until it is told to stop.
+pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
+    base::trace::init();
+    let loaded = args.load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("ec-async")
+        .build()
+        .context("starting the async runtime")?;
+    runtime.block_on(async {
+        let built = build(loaded).await?;
+        let running = built.spawn().await?;
+        running.ready();
+        let again = wait_for_stop().await?;
+        running.drain(again).await
+    })
+}
+
+/// What was opened and bound; nothing runs yet but the store.
+struct Built {
+    loaded: Loaded,
+    library: ModelLibrary,
+    orders: OrderMaker,
+    media_server: Option<Found>,
+    store: StoreHandle,
+    threads: StoreThreads,
+    link: LinkServer,
+    camera_program: PathBuf,
+    settings: LiveSettings,
+    _lock: File,
+}
+
+async fn build(loaded: Loaded) -> anyhow::Result<Built> {
+    let config = &loaded.config;
+    let data = &config.data.dir;
+    let lock = take(data)?;
+    let library = ModelLibrary::open(data)?;
+    let media_server = match &config.media_server {
+        Some(server) => Found::look(server).await,
+        None => None,
+    };
+    listen::check(config, media_server.is_some()).await?;
+    let publish_to = media_server.as_ref().map(|found| found.config().clone());
+    let orders = OrderMaker::new(library.clone(), data, publish_to);
+    orders.orders(&loaded.settings)?;
+    let store = Store::open(store_options(config)).context("opening the event store")?;
+    let (store, threads) = store.spawn().context("starting the event store")?;
+    let link = LinkServer::bind(&data.join("run"))
+        .with_context(|| format!("listening for camera processes in {}", data.join("run").display()))?;
+    let settings = LiveSettings::new(&loaded);
+    Ok(Built {
+        camera_program: camera_program()?,
+        library,
+        orders,
+        media_server,
+        store,
+        threads,
+        link,
+        settings,
+        loaded,
+        _lock: lock,
+    })
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    StoreOptions {
+        dir: config.data.dir.clone(),
+        node: config.node_id.clone(),
+        events_max: config.data.events_max,
+        outbox: match config.mqtt {
+            Some(_) => OutboxPolicy::Keep { max_events: config.data.outbox_max_events },
+            None => OutboxPolicy::Off,
+        },
+    }
+}
+
+/// Makes the data folder ours: writable, and no other daemon's.
+fn take(data: &Path) -> anyhow::Result<File> {
+    let run = data.join("run");
+    let hint = "choose another with `data.dir` or EDGECAM__DATA__DIR, or make it writable";
+    fs::create_dir_all(&run)
+        .with_context(|| format!("the data folder {} cannot be used; {hint}", data.display()))?;
+    let path = run.join("lock");
+    let lock = File::create(&path)
+        .with_context(|| format!("the data folder {} cannot be written; {hint}", data.display()))?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!(
+            "another edgecamd uses the data folder {}; stop it, or choose another with `data.dir` \
+             or EDGECAM__DATA__DIR",
+            data.display()
+        );
+    }
+    Ok(lock)
+}
+
+/// `edgecam-camera` is installed beside `edgecamd`.
+fn camera_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let camera = own.with_file_name("edgecam-camera");
+    if !camera.is_file() {
+        bail!("{} is missing: it is installed beside edgecamd (`cargo build` makes both)", camera.display());
+    }
+    Ok(camera)
+}
+
+/// Tasks, and what stops them.
+struct Group {
+    tasks: JoinSet<()>,
+    stopper: Stopper,
+    shutdown: Shutdown,
+}
+
+impl Group {
+    fn new() -> Self {
+        let (stopper, shutdown) = base::shutdown::channel();
+        Self { tasks: JoinSet::new(), stopper, shutdown }
+    }
+
+    /// Stops the tasks and waits for them; those that take longer than `within` are aborted.
+    async fn stop(mut self, what: &str, within: Duration) {
+        self.stopper.stop();
+        let joined = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, joined).await.is_err() {
+            tracing::warn!(what, "did not stop in time: left behind");
+        }
+    }
+}
+
+/// The running product. The cameras stop first, so that what they saw last is stored and announced.
+struct Running {
+    config: Config,
+    cameras: Group,
+    services: Group,
+    supervisor: Supervisor,
+    store: StoreHandle,
+    threads: StoreThreads,
+    mqtt: MqttHandle,
+    media_server: Option<MediaServer>,
+    api: std::net::SocketAddr,
+    _lock: File,
+}
+
+impl Built {
+    async fn spawn(self) -> anyhow::Result<Running> {
+        let Self { loaded, library, orders, store, settings, .. } = self;
+        let config = loaded.config;
+        let (mut seeing, mut services) = (Group::new(), Group::new());
+        let supervisor = Supervisor::start(Launcher::own()).context("starting the supervisor")?;
+        store.close_open(None, CloseReason::DaemonRestarted).await.context("ending old events")?;
+        let media_server = match self.media_server {
+            Some(found) => {
+                let (server, watching) =
+                    found.start(&supervisor, &config, services.shutdown.clone())?;
+                services.tasks.spawn(watching);
+                Some(server)
+            }
+            None => None,
+        };
+        let broker = match &config.mqtt {
+            Some(mqtt) => broker::start(mqtt, &config.data.dir, &supervisor)?,
+            None => None,
+        };
+
+        let (recorder, recording) = recorder::new(store.clone(), seeing.shutdown.clone());
+        seeing.tasks.spawn(recording);
+        let surroundings =
+            Surroundings { supervisor: supervisor.clone(), recorder, program: self.camera_program };
+        let orders_now = orders.orders(&loaded.settings)?;
+        let shutdown = seeing.shutdown.clone();
+        let cameras =
+            cameras::start(orders_now, self.link, &surroundings, &shutdown, &mut seeing.tasks)?;
+        // The recorder ends when the last camera's queue to it is gone.
+        drop(surroundings);
+
+        fetch_model(&config, &library, &loaded.settings, &mut services)?;
+        let mqtt = start_mqtt(&config, &store, &cameras, &settings, &mut services);
+        let system = SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
+        let ports = Ports {
+            cameras: Arc::new(CameraPort::new(cameras.clone(), settings.clone(), orders)),
+            events: Arc::new(StoredEvents(store.clone())),
+            system: Arc::new(system),
+            streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
+            models: Arc::new(ModelPort::new(library, settings.clone())),
+            settings: Arc::new(settings),
+        };
+        let bound = ControlServer::bind(config.api_listen, ports).await?;
+        let api = bound.local_addr().context("asking where the API listens")?;
+        services.tasks.spawn(bound.run(services.shutdown.clone()));
+        Ok(Running {
+            cameras: seeing,
+            services,
+            supervisor,
+            store,
+            threads: self.threads,
+            mqtt,
+            media_server,
+            api,
+            config,
+            _lock: self._lock,
+        })
+    }
+}
+
+impl Running {
+    /// Tells systemd and the person who started this.
+    fn ready(&self) {
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        banner::print(&self.config, self.api, self.media_server.as_ref());
+        tracing::info!(api = %self.api, "ready");
+    }
+
+    /// Stops the cameras, lets the last events out, then stops all else. A second signal ends it
+    /// at once: the store is safe, and children die with this process.
+    async fn drain(self, again: oneshot::Receiver<()>) -> anyhow::Result<()> {
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        let Self { cameras, services, supervisor, store, threads, mqtt, .. } = self;
+        let orderly = async move {
+            cameras.stop("cameras", CAMERAS_END).await;
+            flush(&store, &mqtt).await;
+            services.stop("services", REST_ENDS).await;
+            supervisor.shutdown().await;
+            drop(store);
+            threads.stop().await;
+        };
+        // Cancel-safe: what is left undone is what the second signal asked for.
+        tokio::select! {
+            () = orderly => Ok(()),
+            _ = again => bail!("stopped at once by a second signal"),
+        }
+    }
+}
+
+/// Waits until the broker has the last events, as long as it is there.
+async fn flush(store: &StoreHandle, mqtt: &MqttHandle) {
+    let mut status = mqtt.status();
+    let empty = async {
+        while status.borrow_and_update().is_connected() && store.outbox_status().pending > 0 {
+            if status.changed().await.is_err() {
+                break;
+            }
+        }
+    };
+    if tokio::time::timeout(FLUSH, empty).await.is_err() {
+        let pending = store.outbox_status().pending;
+        tracing::info!(pending, "events wait in the outbox for the next start");
+    }
+}
+
+/// Completes with the first signal to stop; what it answers completes with the second.
+async fn wait_for_stop() -> anyhow::Result<oneshot::Receiver<()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("watching for SIGINT")?;
+    let mut next = async move || {
+        // Cancel-safe: a signal that is not received here stays for the next call.
+        tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+    };
+    tracing::info!(signal = next().await, "stopping");
+    let (second, again) = oneshot::channel();
+    tokio::spawn(async move {
+        next().await;
+        let _ = second.send(());
+    });
+    Ok(again)
+}
+
+/// Fetches the chosen model in the background if it is not at hand and may be fetched.
+fn fetch_model(
+    config: &Config,
+    library: &ModelLibrary,
+    settings: &api::settings::Settings,
+    services: &mut Group,
+) -> anyhow::Result<()> {
+    let manifest = library.get(settings.detector.model.as_deref().unwrap_or_default())?;
+    if config.download_models && !library.is_installed(manifest) {
+        let fetch = fetch_until_there(library.clone(), manifest.clone());
+        let mut shutdown = services.shutdown.clone();
+        services.tasks.spawn(async move {
+            // Cancel-safe: a download that is cut off leaves nothing under the model's name.
+            tokio::select! { () = fetch => {}, () = shutdown.wait() => {} }
+        });
+    }
+    Ok(())
+}
+
+fn start_mqtt(
+    config: &Config,
+    store: &StoreHandle,
+    cameras: &Cameras,
+    settings: &LiveSettings,
+    services: &mut Group,
+) -> MqttHandle {
+    let Some(mqtt_config) = &config.mqtt else { return MqttHandle::disabled() };
+    let node = Node {
+        id: config.node_id.clone(),
+        name: config.node_name.clone(),
+        boot_id: store.boot_id().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        board: Some(node::model()),
+        serial: None,
+        api_url: Some(format!("http://{}", config.api_listen)),
+    };
+    let outbox = Arc::new(StoreOutbox(store.clone()));
+    let (handle, task) =
+        MqttTask::new(mqtt_config.clone(), node, CameraSite::all_of(config), outbox);
+    services.tasks.spawn(task.run(services.shutdown.clone()));
+    let informing = inform::keep(handle.clone(), config, cameras, settings, &services.shutdown);
+    informing.into_iter().for_each(|task| drop(services.tasks.spawn(task)));
+    handle
+}

@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use config::{Board, HostFacts, Layers, Loaded};
+
+use crate::node;
+
+/// EdgeCam: finds, follows, streams and announces what cameras see.
+///
+/// Settings come from the built-in defaults, the board, `--settings` files, environment variables
+/// `EDGECAM__SECTION__FIELD`, and `--set`; each wins over those before it.
+#[derive(Debug, Parser)]
+#[command(name = "edgecamd", version)]
+pub(crate) struct Args {
+    /// What to do; `run` when absent.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Settings of the run.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run the product.
+    Run,
+    /// Check the settings and print them as they would be used, without secrets.
+    Check,
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+/// Where settings come from.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Settings file (TOML); later ones win over earlier ones.
+    #[arg(long, value_name = "FILE", global = true)]
+    settings: Vec<PathBuf>,
+    /// One setting, such as `cameras.front.encoder.bitrate_kbps=800`; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", global = true)]
+    set: Vec<String>,
+    /// What the camera shows: `scene`, a clip, `rtsp://…`, `/dev/video…` or `libcamera`.
+    #[arg(long, global = true)]
+    source: Option<String>,
+}
+
+impl RunArgs {
+    /// Reads and checks the settings of all layers.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        let layers = Layers {
+            board: Board::detect(),
+            host: HostFacts { node_id: node::default_id(), data_dir: default_data_dir() },
+            files: self.settings.clone(),
+            env: std::env::vars_os()
+                .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            settings: None,
+            set: self.set.clone(),
+            source: self.source.clone().filter(|source| !source.is_empty()),
+        };
+        Ok(config::load(&layers)?)
+    }
+}
+
+/// `/var/lib/edgecam` on the appliance (systemd names it), else `$XDG_DATA_HOME/edgecam`, else
+/// `~/.local/share/edgecam`.
+fn default_data_dir() -> PathBuf {
+    let named = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    named("STATE_DIRECTORY")
+        .or_else(|| Some(named("XDG_DATA_HOME")?.join("edgecam")))
+        .or_else(|| Some(named("HOME")?.join(".local/share/edgecam")))
+        .unwrap_or_else(|| PathBuf::from("/var/lib/edgecam"))
+}
+
+/// Checks the settings and prints them as TOML, without secrets.
+pub(crate) fn check(run: &RunArgs) -> anyhow::Result<()> {
+    let loaded = run.load()?;
+    print(&toml::to_string_pretty(&config::redact(&loaded.settings))?)
+}
+
+/// Prints `text` on standard output. A reader that went away early is no failure.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Says on standard error what went wrong, for a person.
+pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
+    // With standard error gone there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "edgecamd: {error:#}");
+    ExitCode::FAILURE
+}

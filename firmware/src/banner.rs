@@ -1,0 +1,77 @@
+//! Where to look, printed once the product runs.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use config::Config;
+use config::model::Broker;
+
+use crate::args;
+use crate::media_server::MediaServer;
+
+/// Prints where to look.
+pub(crate) fn print(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) {
+    // A closed standard output is no reason to stop.
+    let _ = args::print(&text(config, api, media_server));
+}
+
+fn text(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) -> String {
+    let mut lines = Lines::default();
+    let api = reachable(api);
+    lines.add("EdgeCam", &format!("{} ({})", config.node_name, config.node_id));
+    lines.add("Page", &format!("http://{api}/"));
+    lines.add("API", &format!("http://{api}/api/v1/cameras"));
+    lines.add("Reference", &format!("http://{api}/api/docs"));
+    for camera in config.cameras.iter().filter(|camera| camera.enabled) {
+        lines.add(&format!("Camera {}", camera.id), &camera.source.to_string());
+        lines.add("  Snapshot", &format!("http://{api}/api/v1/cameras/{}/snapshot.jpg", camera.id));
+        match media_server {
+            Some(server) => streams(&mut lines, server, &camera.id),
+            None => lines.add("  Streams", "none: there is no MediaMTX (see the log above)"),
+        }
+    }
+    match &config.mqtt {
+        Some(mqtt) => announce(&mut lines, config, mqtt),
+        None => lines.add("MQTT", "switched off"),
+    }
+    lines.0
+}
+
+fn streams(lines: &mut Lines, server: &MediaServer, camera: &config::CameraId) {
+    let addresses = server.addresses(camera, "127.0.0.1");
+    lines.add("  WebRTC", &addresses.webrtc);
+    lines.add("  HLS", &addresses.hls);
+    lines.add("  RTSP", &addresses.rtsp);
+    lines.add("  Play", &format!("ffplay -rtsp_transport tcp -fflags nobuffer {}", addresses.rtsp));
+}
+
+fn announce(lines: &mut Lines, config: &Config, mqtt: &config::MqttConfig) {
+    let topic = format!("{}/{}/+/events", mqtt.prefix, config.node_id);
+    let (address, how) = match &mqtt.broker {
+        Broker::Supervised(address) => {
+            let address = reachable(*address);
+            let how = format!("-h {} -p {}", address.ip(), address.port());
+            (format!("mqtt://{address}"), how)
+        }
+        Broker::Remote(url) => (url.to_string(), format!("-L '{}/{topic}'", url.as_str().trim_end_matches('/'))),
+    };
+    lines.add("MQTT", &format!("{address}  topic {topic}"));
+    let topic = if how.starts_with("-L") { String::new() } else { format!(" -t '{topic}'") };
+    lines.add("  Follow", &format!("mosquitto_sub {how}{topic} -v"));
+}
+
+/// An address that a program on this machine can connect to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    SocketAddr::new(ip, address.port())
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, name: &str, value: &str) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{name:<14} {value}");
+    }
+}

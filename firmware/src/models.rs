@@ -1,0 +1,265 @@
+//! The models that this device knows: manifests built in or put beside the data, their files found
+//! or fetched. Nothing here looks inside a model: that is the detector's business.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use api::manifest::{ModelFile, ModelManifest};
+use sha2::{Digest, Sha256};
+
+/// Manifests that come with the product.
+const BUILT_IN: [&str; 4] = [
+    include_str!("../models/nanodet_m_320.toml"),
+    include_str!("../models/nanodet_m_416.toml"),
+    include_str!("../models/nanodet_plus_m_320.toml"),
+    include_str!("../models/nanodet_plus_m_416.toml"),
+];
+/// Folders to look for model files in, before all others; separated by `:`.
+const DIRS_VAR: &str = "EDGECAM_MODELS";
+/// Where a developer's checkout has models beside it.
+const BESIDE_CHECKOUT: &str = "../shared/models";
+/// The largest model file, in bytes.
+const MAX_FILE: u64 = 256 << 20;
+/// A download that takes longer than this has failed.
+const FETCH_WITHIN: Duration = Duration::from_secs(300);
+
+/// The models that this device knows; cheap enough to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelLibrary {
+    manifests: BTreeMap<String, ModelManifest>,
+    dirs: Vec<PathBuf>,
+    own: PathBuf,
+}
+
+impl ModelLibrary {
+    /// The built-in models, and those of `<data>/models/*.toml`. Files are looked for in
+    /// `EDGECAM_MODELS`, in `<data>/models` and beside a checkout.
+    ///
+    /// # Errors
+    /// When a manifest cannot be read; the sentence names it.
+    pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
+        let own = data.join("models");
+        let mut manifests = BTreeMap::new();
+        for text in BUILT_IN {
+            let manifest: ModelManifest = toml::from_str(text).context("a built-in model manifest")?;
+            manifests.insert(manifest.name.clone(), manifest);
+        }
+        for path in manifests_in(&own) {
+            let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let manifest: ModelManifest = toml::from_str(&text)
+                .with_context(|| format!("the model manifest {} is not valid", path.display()))?;
+            manifests.insert(manifest.name.clone(), manifest);
+        }
+        let named = std::env::var_os(DIRS_VAR).unwrap_or_default();
+        let mut dirs: Vec<PathBuf> =
+            std::env::split_paths(&named).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        dirs.extend([own.clone(), PathBuf::from(BESIDE_CHECKOUT)]);
+        let dirs = dirs.iter().map(|dir| std::path::absolute(dir).unwrap_or(dir.clone())).collect();
+        Ok(Self { manifests, dirs, own })
+    }
+
+    /// The manifest called `name`.
+    ///
+    /// # Errors
+    /// When there is none; the sentence lists those there are.
+    pub(crate) fn get(&self, name: &str) -> anyhow::Result<&ModelManifest> {
+        let Some(manifest) = self.manifests.get(name) else {
+            let known: Vec<_> = self.manifests.keys().map(String::as_str).collect();
+            bail!("/detector/model = \"{name}\": no such model; there are {}", known.join(", "));
+        };
+        Ok(manifest)
+    }
+
+    /// All manifests, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &ModelManifest> {
+        self.manifests.values()
+    }
+
+    /// Folders with model files, in the order in which they are looked through.
+    pub(crate) fn dirs(&self) -> &[PathBuf] {
+        &self.dirs
+    }
+
+    /// Whether one of the folders has both files. The detector checks what is in them.
+    pub(crate) fn is_installed(&self, manifest: &ModelManifest) -> bool {
+        let files = [&manifest.param, &manifest.bin];
+        self.dirs.iter().any(|dir| files.iter().all(|file| dir.join(&file.file).is_file()))
+    }
+
+    /// Fetches the files of `manifest` into `<data>/models`, each checked against its hash before
+    /// it gets its name. Blocks.
+    ///
+    /// # Errors
+    /// When a file cannot be fetched or is not the one that the manifest names.
+    pub(crate) fn fetch(&self, manifest: &ModelManifest) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
+        for file in [&manifest.param, &manifest.bin] {
+            self.fetch_file(file).with_context(|| format!("fetching {} from {}", file.file, file.url))?;
+        }
+        Ok(())
+    }
+
+    fn fetch_file(&self, file: &ModelFile) -> anyhow::Result<()> {
+        let agent = ureq::Agent::new_with_config(
+            ureq::Agent::config_builder().timeout_global(Some(FETCH_WITHIN)).build(),
+        );
+        let mut response = agent.get(&file.url).call()?;
+        let part = self.own.join(format!("{}.part", file.file));
+        let fetched = save(&mut response.body_mut().as_reader(), &part);
+        let checked = fetched.map_err(anyhow::Error::from).and_then(|found| {
+            if found != file.sha256.to_lowercase() {
+                bail!("its SHA-256 is {found}, but the manifest names {}", file.sha256);
+            }
+            fs::rename(&part, self.own.join(&file.file)).context("giving it its name")
+        });
+        if checked.is_err() {
+            // What is left of a failed download is of no use; the next try begins anew.
+            let _ = fs::remove_file(&part);
+        }
+        checked
+    }
+}
+
+/// Writes `reader` to `path` down to the disk; answers with its SHA-256 in hexadecimal.
+fn save(reader: &mut impl Read, path: &Path) -> io::Result<String> {
+    let mut file = File::create(path)?;
+    let mut hasher = Sha256::new();
+    let mut tee = Tee { reader: reader.take(MAX_FILE), hasher: &mut hasher };
+    io::copy(&mut tee, &mut file)?;
+    file.sync_all()?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+struct Tee<'a, R> {
+    reader: R,
+    hasher: &'a mut Sha256,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..length]);
+        Ok(length)
+    }
+}
+
+fn manifests_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    paths.sort();
+    paths
+}
+
+/// How long to wait before a failed fetch is tried again.
+const FETCH_AGAIN: Duration = Duration::from_secs(300);
+
+/// Fetches `manifest` in the background until it is there. The cameras run without a detector
+/// meanwhile, and load the model when its files have arrived.
+pub(crate) async fn fetch_until_there(library: ModelLibrary, manifest: ModelManifest) {
+    while !library.is_installed(&manifest) {
+        tracing::info!(model = manifest.name, "fetching the model");
+        let (shelf, wanted) = (library.clone(), manifest.clone());
+        match tokio::task::spawn_blocking(move || shelf.fetch(&wanted)).await {
+            Ok(Ok(())) => tracing::info!(model = manifest.name, "the model is there"),
+            Ok(Err(error)) => {
+                let error = format!("{error:#}");
+                let folder = library.own.display().to_string();
+                tracing::error!(
+                    model = manifest.name,
+                    error,
+                    folder,
+                    "the model is not to be had: the streams run without detection; \
+                     put its files into the folder, or name theirs in EDGECAM_MODELS"
+                );
+                tokio::time::sleep(FETCH_AGAIN).await;
+            }
+            // The daemon is on its way out.
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    fn library(data: &Path) -> ModelLibrary {
+        let mut library = ModelLibrary::open(data).unwrap();
+        library.dirs = vec![library.own.clone()];
+        library
+    }
+
+    /// A manifest whose two files are served, once each, with `body`, at the address it names.
+    fn served(library: &ModelLibrary, body: &'static [u8], sha256: &str) -> ModelManifest {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
+                    .unwrap();
+                stream.write_all(body).unwrap();
+            }
+        });
+        let mut manifest = library.get("nanodet-plus-m_320").unwrap().clone();
+        for (file, name) in [(&mut manifest.param, "a.param"), (&mut manifest.bin, "a.bin")] {
+            *file = ModelFile {
+                file: name.into(),
+                url: format!("http://{address}/{name}"),
+                sha256: sha256.into(),
+            };
+        }
+        manifest
+    }
+
+    /// SHA-256 of `abc`, from FIPS 180-4.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    #[test]
+    fn a_missing_model_is_fetched_and_checked() {
+        let data = tempfile::tempdir().unwrap();
+        let library = library(data.path());
+        let manifest = served(&library, b"abc", ABC);
+        assert!(!library.is_installed(&manifest));
+        library.fetch(&manifest).unwrap();
+        assert!(library.is_installed(&manifest));
+    }
+
+    #[test]
+    fn a_file_with_the_wrong_hash_is_refused_and_leaves_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let library = library(data.path());
+        let manifest = served(&library, b"abd", ABC);
+        let error = format!("{:#}", library.fetch(&manifest).unwrap_err());
+        assert!(error.contains("a.param") && error.contains(ABC), "{error}");
+        assert_eq!(fs::read_dir(data.path().join("models")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_unknown_model_is_refused_with_those_there_are() {
+        let data = tempfile::tempdir().unwrap();
+        let error = library(data.path()).get("yolo").unwrap_err().to_string();
+        assert!(error.contains("yolo") && error.contains("nanodet-plus-m_320"), "{error}");
+    }
+
+    #[test]
+    fn a_manifest_beside_the_data_is_known_and_a_broken_one_is_named() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        let mine = BUILT_IN[0].replacen("nanodet-m_320", "mine", 1);
+        fs::write(folder.join("mine.toml"), mine).unwrap();
+        assert!(ModelLibrary::open(data.path()).unwrap().get("mine").is_ok());
+        fs::write(folder.join("broken.toml"), "name = 1").unwrap();
+        let error = format!("{:#}", ModelLibrary::open(data.path()).unwrap_err());
+        assert!(error.contains("broken.toml"), "{error}");
+    }
+}

@@ -1,0 +1,18 @@
+//! What `control` and `mqtt` need from outside, answered by the rest of the product.
+//!
+//! Siblings do not import siblings: each says what it needs as traits, and they meet here.
+
+mod cameras;
+mod events;
+mod models;
+mod outbox;
+mod settings;
+mod streams;
+mod system;
+
+pub(crate) use cameras::CameraPort;
+pub(crate) use events::StoredEvents;
+pub(crate) use models::ModelPort;
+pub(crate) use outbox::StoreOutbox;
+pub(crate) use streams::StreamPort;
+pub(crate) use system::SystemPort;

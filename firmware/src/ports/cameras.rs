@@ -1,0 +1,65 @@
+//! The cameras as the API sees them.
+
+use api::settings::CameraSettings;
+use api::status::{CameraStats, CameraStatus};
+use base::error::ErrorKind;
+use control::PortError;
+use control::ports::{Answer, Cameras as CamerasPort};
+use futures::FutureExt;
+
+use crate::cameras::{CameraError, CameraHandle, Cameras};
+use crate::settings::{LiveSettings, OrderMaker};
+
+/// The cameras, and the settings that they run on.
+#[derive(Debug)]
+pub(crate) struct CameraPort {
+    cameras: Cameras,
+    settings: LiveSettings,
+    orders: OrderMaker,
+    /// One change at a time, so that the settings in force are those that ran last.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl CameraPort {
+    pub(crate) fn new(cameras: Cameras, settings: LiveSettings, orders: OrderMaker) -> Self {
+        Self { cameras, settings, orders, changing: tokio::sync::Mutex::default() }
+    }
+
+    fn get(&self, camera: &str) -> Result<&CameraHandle, PortError> {
+        let unknown = || PortError::new(ErrorKind::NotFound, format!("there is no camera \"{camera}\""));
+        self.cameras.get(camera).ok_or_else(unknown)
+    }
+}
+
+fn failed(error: CameraError) -> PortError {
+    PortError::new(error.kind, error.detail)
+}
+
+impl CamerasPort for CameraPort {
+    fn list(&self) -> Vec<CameraStatus> {
+        self.cameras.iter().map(|(_, camera)| camera.view().status.clone()).collect()
+    }
+
+    fn stats(&self, camera: &str) -> Option<CameraStats> {
+        Some(self.cameras.get(camera)?.view().stats.clone())
+    }
+
+    fn snapshot<'a>(&'a self, camera: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
+        async move { self.get(camera)?.snapshot(quality).await.map_err(failed) }.boxed()
+    }
+
+    fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()> {
+        async move {
+            let _changing = self.changing.lock().await;
+            let handle = self.get(camera)?;
+            let order = self
+                .orders
+                .order(camera, &settings, &self.settings.current())
+                .map_err(|error| PortError::new(ErrorKind::InvalidArgument, format!("{error:#}")))?;
+            handle.apply(order).await.map_err(failed)?;
+            self.settings.set_camera(camera, settings);
+            Ok(())
+        }
+        .boxed()
+    }
+}
