@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::error::{ErrorKind, Kind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why the store did not do what it was asked. Cheap to clone: one failed transaction answers
 /// all who had a part in it.
@@ -22,6 +22,30 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: Arc<io::Error>,
+    },
+    /// The data folder's file system is full.
+    #[error(
+        "no space left in the data folder {}; delete something on that file system",
+        dir.display()
+    )]
+    FolderFull {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// The database cannot be opened at all.
+    #[error(
+        "the event database {} cannot be opened; it must be a file that EdgeCam may read and \
+         write, in a folder with room, or set `data.dir` to another folder", path.display()
+    )]
+    CannotOpen {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<rusqlite::Error>,
     },
     /// The database is there but only for reading.
     #[error(
@@ -127,13 +151,11 @@ pub enum StoreError {
 impl Kind for StoreError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::DiskFull { .. } => ErrorKind::ResourceExhausted,
-            Self::PrepareFolder { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                ErrorKind::ResourceExhausted
-            }
-            Self::PrepareFolder { .. } | Self::ReadOnly { .. } | Self::NewerSchema { .. } => {
-                ErrorKind::FailedPrecondition
-            }
+            Self::DiskFull { .. } | Self::FolderFull { .. } => ErrorKind::ResourceExhausted,
+            Self::PrepareFolder { .. }
+            | Self::CannotOpen { .. }
+            | Self::ReadOnly { .. }
+            | Self::NewerSchema { .. } => ErrorKind::FailedPrecondition,
             Self::TooLarge { .. } => ErrorKind::InvalidArgument,
             Self::Stopped => ErrorKind::Unavailable,
             Self::PutAside { .. }
@@ -150,14 +172,25 @@ impl StoreError {
     pub(crate) fn sqlite(path: &Path, attempt: &'static str, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         let code = source.sqlite_error_code();
+        // The write-ahead log's index could not grow: SQLite has no room for it either.
+        let no_index = source.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHMSIZE);
         let source = Arc::new(source);
         match code {
+            _ if no_index => Self::DiskFull { path, source },
             Some(ErrorCode::DiskFull) => Self::DiskFull { path, source },
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            Some(ErrorCode::CannotOpen) => Self::CannotOpen { path, source },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 Self::ReadOnly { path, source }
             }
             _ => Self::Database { attempt, path, source },
         }
+    }
+
+    /// The error of a data folder that could not be made or written to.
+    pub(crate) fn folder(dir: &Path, source: io::Error) -> Self {
+        let full = source.kind() == io::ErrorKind::StorageFull;
+        let (dir, source) = (dir.to_owned(), Arc::new(source));
+        if full { Self::FolderFull { dir, source } } else { Self::PrepareFolder { dir, source } }
     }
 
     /// Whether the database's file itself is damaged.

@@ -1,6 +1,7 @@
 //! The cloneable front of the store: async, answers after the commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use api::event::Event;
@@ -23,6 +24,7 @@ pub struct StoreHandle {
     pub(crate) newest: watch::Receiver<u64>,
     pub(crate) outbox: watch::Receiver<OutboxStatus>,
     pub(crate) live: broadcast::Sender<Arc<Event>>,
+    pub(crate) commits: Arc<AtomicU64>,
     pub(crate) boot_id: Arc<str>,
 }
 
@@ -127,6 +129,11 @@ impl StoreHandle {
     /// than 1,024 behind sees `Lagged` and goes back to [`Self::events`].
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.live.subscribe()
+    }
+
+    /// Transactions since the start: many events share one.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// The id of this start of the daemon.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -59,16 +60,24 @@ impl Store {
     /// When the database cannot be read or the system has no thread to give.
     pub fn spawn(self) -> Result<(StoreHandle, StoreThreads), StoreError> {
         let boot_id: Arc<str> = new_boot_id().into();
-        let (newest_sender, newest) = watch::channel(0);
+        let (newest_sender, mut newest) = watch::channel(0);
         let (outbox_sender, outbox) = watch::channel(OutboxStatus::default());
         let (writes, write_commands) = mpsc::channel(QUEUE);
         let (reads, read_commands) = mpsc::channel(QUEUE);
 
         let reader = Reader::open(&self.path)?;
         let (live, _) = broadcast::channel(QUEUE);
-        let out = Out { newest: newest_sender, outbox: outbox_sender, live: live.clone() };
+        let commits = Arc::new(AtomicU64::new(0));
+        let out = Out {
+            newest: newest_sender,
+            outbox: outbox_sender,
+            live: live.clone(),
+            commits: Arc::clone(&commits),
+        };
         let worker =
             Worker::new(self.connection, self.path, self.options, Arc::clone(&boot_id), out)?;
+        // What was there before the start is no news.
+        newest.mark_unchanged();
         let threads = vec![
             spawn("ec-store", move || worker::run(worker, write_commands))?,
             spawn("ec-store-read", move || read::run(reader, read_commands))?,
@@ -79,6 +88,7 @@ impl Store {
             newest,
             outbox,
             live,
+            commits,
             boot_id,
         };
         Ok((handle, StoreThreads { writes, reads, threads }))
@@ -106,8 +116,7 @@ fn prepare_folder(dir: &Path) -> Result<(), StoreError> {
         fs::File::create(&probe)?;
         fs::remove_file(&probe)
     };
-    attempt()
-        .map_err(|source| StoreError::PrepareFolder { dir: dir.into(), source: Arc::new(source) })
+    attempt().map_err(|source| StoreError::folder(dir, source))
 }
 
 pub(crate) fn open_or_replace(path: &Path) -> Result<(Connection, Option<PathBuf>), StoreError> {

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::event::Event;
@@ -72,6 +73,7 @@ pub(crate) struct Out {
     pub(crate) newest: watch::Sender<u64>,
     pub(crate) outbox: watch::Sender<OutboxStatus>,
     pub(crate) live: broadcast::Sender<Arc<Event>>,
+    pub(crate) commits: Arc<AtomicU64>,
 }
 
 /// The writing side of the store.
@@ -83,6 +85,7 @@ pub(crate) struct Worker {
     newest: watch::Sender<u64>,
     outbox: watch::Sender<OutboxStatus>,
     live: broadcast::Sender<Arc<Event>>,
+    commits: Arc<AtomicU64>,
     events: u64,
     dropped_unsaid: u64,
     drop_said: Option<Instant>,
@@ -99,7 +102,7 @@ impl Worker {
     ) -> Result<Self, StoreError> {
         let (last_seq, events, status) = totals(&connection)
             .map_err(|e| StoreError::sqlite(&path, "counting what is there", e))?;
-        let Out { newest, outbox, live } = out;
+        let Out { newest, outbox, live, commits } = out;
         newest.send_replace(last_seq);
         outbox.send_replace(status);
         Ok(Self {
@@ -110,6 +113,7 @@ impl Worker {
             newest,
             outbox,
             live,
+            commits,
             events,
             dropped_unsaid: 0,
             drop_said: None,
@@ -155,6 +159,7 @@ impl Worker {
         filling.save_counters()?;
         let Filling { last_seq, events, outbox, fresh, .. } = filling;
         transaction.commit()?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
         self.events = events;
         self.outbox.send_replace(outbox);
         // After the commit: who is woken by this finds the rows.
