@@ -2,6 +2,8 @@
 
 use base::error::{ErrorKind, Kind};
 
+use crate::plan::PlanError;
+
 /// A failure of the media path.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
@@ -9,8 +11,8 @@ pub enum MediaError {
     #[error("GStreamer does not start; is it installed whole?")]
     Init(#[source] gstreamer::glib::Error),
     /// The plan cannot be made for this camera on this board.
-    #[error("{0}")]
-    Plan(String),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// An element is not installed.
     #[error("GStreamer has no element `{element}`; install the package {package}")]
     MissingElement {
@@ -54,8 +56,7 @@ pub enum MediaError {
 impl Kind for MediaError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Plan(_) => ErrorKind::InvalidArgument,
-            Self::MissingElement { .. } => ErrorKind::FailedPrecondition,
+            Self::Plan(_) | Self::MissingElement { .. } => ErrorKind::FailedPrecondition,
             Self::NoPicture | Self::NotRunning => ErrorKind::Unavailable,
             Self::Thread(..) => ErrorKind::ResourceExhausted,
             Self::Init(_) | Self::Property { .. } | Self::Link { .. } | Self::Snapshot(_) => {

@@ -21,16 +21,36 @@
 //! for the media server; a source or a server that comes back is found again; a stop ends within
 //! [`STOP_DEADLINE`] even when an element hangs.
 
+mod attempt;
+mod blame;
 pub mod board;
+mod build;
+mod clip;
 pub mod error;
 pub mod event;
+pub mod fanout;
+mod feed;
 pub mod handle;
+pub mod ladder;
 pub mod overlay;
+pub mod plan;
+mod probe;
+mod publish;
+mod run;
 pub mod scene;
+mod shared;
+mod snapshot;
+pub mod stats;
+mod stop;
+mod tap;
+mod timeline;
 
 pub use board::{Board, BoardKind};
 pub use error::MediaError;
 pub use event::{EncoderRung, MediaEvent, Running};
-pub use handle::{Pipeline, PipelineHandle, PipelineOptions, STOP_DEADLINE, Stats, TapFit};
+pub use fanout::{EncodedFanout, EncodedFrame, EncodedFrames};
+pub use handle::{Pipeline, PipelineHandle, PipelineOptions, STOP_DEADLINE};
 pub use overlay::{OverlayBox, OverlayHandle, OverlayScene};
-pub use scene::Truth;
+pub use plan::{Pace, PipelinePlan, TapFit};
+pub use scene::{SceneRenderer, Truth};
+pub use stats::Stats;

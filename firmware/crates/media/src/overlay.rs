@@ -1,4 +1,13 @@
-//! What is drawn on the picture, in place on its luma and chroma planes.
+//! What is drawn on the picture, in place on its luma and chroma planes: no colour conversion, so
+//! that it costs the same on every encoder rung.
+//!
+//! [`canvas`] knows planes, [`paint`] what goes where; both work without GStreamer.
+
+pub mod canvas;
+mod glyphs;
+pub(crate) mod hook;
+pub mod paint;
+pub mod palette;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

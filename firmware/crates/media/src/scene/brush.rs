@@ -1,0 +1,154 @@
+//! Fills shapes on an I420 picture and keeps, for every pixel, which object owns it: from that the
+//! ground truth is read, so that it is what was drawn and not what was meant.
+
+use domain::Size;
+
+use super::I420Mut;
+use crate::overlay::canvas::Yuv;
+
+/// Owner of pixels that belong to no object.
+pub(super) const NOBODY: u8 = 0;
+
+/// A point in pixels.
+pub(super) type Px = (f32, f32);
+
+/// What an object covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Drawn {
+    /// Pixels that the object took, each counted once.
+    pub(super) pixels: u32,
+    /// First and last column and row that it took; meaningless without pixels.
+    pub(super) columns: (i32, i32),
+    pub(super) rows: (i32, i32),
+}
+
+/// Draws on one picture.
+pub(super) struct Brush<'a, 'b> {
+    pub(super) picture: &'a mut I420Mut<'b>,
+    pub(super) owners: &'a mut [u8],
+    pub(super) size: Size,
+    /// Who owns what is drawn now.
+    pub(super) owner: u8,
+    pub(super) drawn: Drawn,
+    /// Brightness of everything, 1.0: as the colours say.
+    pub(super) light: f32,
+    /// Edges of the polygon at hand, kept for its storage.
+    crossings: Vec<f32>,
+}
+
+impl<'a, 'b> Brush<'a, 'b> {
+    pub(super) fn new(
+        picture: &'a mut I420Mut<'b>,
+        owners: &'a mut [u8],
+        size: Size,
+        light: f32,
+    ) -> Self {
+        let drawn = Drawn::default();
+        Self { picture, owners, size, owner: NOBODY, drawn, light, crossings: Vec::new() }
+    }
+
+    /// What is drawn from here on belongs to `owner`.
+    pub(super) fn begin(&mut self, owner: u8) {
+        self.owner = owner;
+        let (w, h) = (self.size.width as i32, self.size.height as i32);
+        self.drawn = Drawn { pixels: 0, columns: (w, -1), rows: (h, -1) };
+    }
+
+    /// A polygon, even-odd rule.
+    pub(super) fn polygon(&mut self, corners: &[Px], colour: Yuv) {
+        let top = corners.iter().map(|c| c.1).fold(f32::INFINITY, f32::min);
+        let bottom = corners.iter().map(|c| c.1).fold(f32::NEG_INFINITY, f32::max);
+        let Some(rows) = self.rows(top, bottom) else { return };
+        for row in rows {
+            let y = row as f32 + 0.5;
+            let mut crossings = std::mem::take(&mut self.crossings);
+            crossings.clear();
+            let mut from = corners[corners.len() - 1];
+            for &to in corners {
+                if (from.1 <= y) != (to.1 <= y) {
+                    crossings.push(from.0 + (to.0 - from.0) * (y - from.1) / (to.1 - from.1));
+                }
+                from = to;
+            }
+            crossings.sort_by(f32::total_cmp);
+            for pair in crossings.chunks_exact(2) {
+                self.span(row, pair[0], pair[1], colour);
+            }
+            self.crossings = crossings;
+        }
+    }
+
+    /// A filled ellipse.
+    pub(super) fn ellipse(&mut self, centre: Px, rx: f32, ry: f32, colour: Yuv) {
+        self.ring(centre, (rx, ry), 0.0, colour);
+    }
+
+    /// An ellipse with a hole of `hole` times its size.
+    pub(super) fn ring(&mut self, (cx, cy): Px, (rx, ry): (f32, f32), hole: f32, colour: Yuv) {
+        let Some(rows) = self.rows(cy - ry, cy + ry) else { return };
+        for row in rows {
+            let dy = (row as f32 + 0.5 - cy) / ry.max(f32::EPSILON);
+            let half = |share: f32| (share * share - dy * dy).max(0.0).sqrt() * rx;
+            let (outer, inner) = (half(1.0), half(hole));
+            if inner > 0.0 {
+                self.span(row, cx - outer, cx - inner, colour);
+                self.span(row, cx + inner, cx + outer, colour);
+            } else {
+                self.span(row, cx - outer, cx + outer, colour);
+            }
+        }
+    }
+
+    /// A stroke with round ends, thinner towards `b` where `to` is smaller than `from`.
+    pub(super) fn limb(&mut self, a: Px, b: Px, from: f32, to: f32, colour: Yuv) {
+        let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+        let length = dx.hypot(dy).max(0.01);
+        let (nx, ny) = (-dy / length / 2.0, dx / length / 2.0);
+        let corners = [
+            (a.0 + nx * from, a.1 + ny * from),
+            (b.0 + nx * to, b.1 + ny * to),
+            (b.0 - nx * to, b.1 - ny * to),
+            (a.0 - nx * from, a.1 - ny * from),
+        ];
+        self.polygon(&corners, colour);
+        self.ellipse(a, from / 2.0, from / 2.0, colour);
+        self.ellipse(b, to / 2.0, to / 2.0, colour);
+    }
+
+    /// Rows whose middle lies between `top` and `bottom`, inside the picture.
+    fn rows(&self, top: f32, bottom: f32) -> Option<std::ops::Range<i32>> {
+        let first = (top - 0.5).ceil().max(0.0) as i32;
+        let end = ((bottom - 0.5).ceil() as i32).min(self.size.height as i32);
+        (first < end).then_some(first..end)
+    }
+
+    fn span(&mut self, row: i32, from: f32, to: f32, colour: Yuv) {
+        let first = (from - 0.5).ceil().max(0.0) as i32;
+        let end = ((to - 0.5).ceil() as i32).min(self.size.width as i32);
+        if first >= end {
+            return;
+        }
+        let (row_at, start, end_at) = (row as usize, first as usize, end as usize);
+        let y = (16.0 + (f32::from(colour.y) - 16.0) * self.light).clamp(16.0, 235.0) as u8;
+        let (luma, stride) = &mut self.picture.y;
+        luma[row_at * *stride + start..row_at * *stride + end_at].fill(y);
+        if row % 2 == 0 {
+            let columns = start / 2..end_at.div_ceil(2);
+            for (plane, value) in [(&mut self.picture.u, colour.u), (&mut self.picture.v, colour.v)]
+            {
+                let base = row_at / 2 * plane.1;
+                plane.0[base + columns.start..base + columns.end].fill(value);
+            }
+        }
+        let base = row_at * self.size.width as usize;
+        let owners = &mut self.owners[base + start..base + end_at];
+        if self.owner != NOBODY {
+            let fresh = owners.iter().filter(|&&owner| owner != self.owner).count();
+            self.drawn.pixels += fresh as u32;
+            self.drawn.columns =
+                (self.drawn.columns.0.min(first), self.drawn.columns.1.max(end - 1));
+            self.drawn.rows = (self.drawn.rows.0.min(row), self.drawn.rows.1.max(row));
+        }
+        owners.fill(self.owner);
+    }
+}
