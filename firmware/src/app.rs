@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use base::shutdown::{Shutdown, Stopper};
@@ -24,12 +24,14 @@ use crate::models::{ModelLibrary, fetch_until_there};
 use crate::ports::{CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
 use crate::recorder;
 use crate::settings::{LiveSettings, OrderMaker};
-use crate::{banner, broker, inform, listen, node};
+use crate::{banner, broker, inform, listen, node, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
 /// How long the last events may take to the broker; the next start sends the rest.
 const FLUSH: Duration = Duration::from_secs(2);
+/// Signals that come closer together than this are one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// Everything else ends within this time.
 const REST_ENDS: Duration = Duration::from_secs(5);
 
@@ -222,6 +224,7 @@ impl Built {
         let bound = ControlServer::bind(config.api_listen, ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
+        services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
         Ok(Running {
             cameras: seeing,
             services,
@@ -294,7 +297,11 @@ async fn wait_for_stop() -> anyhow::Result<oneshot::Receiver<()>> {
     tracing::info!(signal = next().await, "stopping");
     let (second, again) = oneshot::channel();
     tokio::spawn(async move {
-        next().await;
+        // One press of Ctrl-C can arrive twice: from the terminal and from a parent.
+        let first = Instant::now();
+        while first.elapsed() < SAME_SIGNAL {
+            next().await;
+        }
         let _ = second.send(());
     });
     Ok(again)

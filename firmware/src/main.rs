@@ -12,6 +12,7 @@
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
 //! | [`inform`] | status and health → the MQTT session |
 //! | [`node`], [`machine`] | who and what this device is |
+//! | [`watchdog`] | the sign of life for systemd |
 //! | [`banner`] | where to look, printed once it runs |
 
 mod announce;
@@ -29,6 +30,7 @@ mod node;
 mod ports;
 mod recorder;
 mod settings;
+mod watchdog;
 
 use std::process::ExitCode;
 
