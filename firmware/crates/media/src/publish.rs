@@ -77,6 +77,7 @@ fn first_frame(frames: &EncodedFrames, shared: &Shared) -> Option<EncodedFrame> 
 struct Session {
     pipeline: gst::Pipeline,
     feed: gst_app::AppSrc,
+    sink: gst::Bin,
     bus: gst::Bus,
     base_time: Duration,
 }
@@ -112,7 +113,8 @@ impl Session {
         pipeline.set_base_time(clock_time(base_time));
         let bus = pipeline.bus().ok_or(MediaError::NotRunning)?;
         let feed = feed.downcast().map_err(|_| MediaError::NotRunning)?;
-        Ok(Self { pipeline, feed, bus, base_time })
+        let sink = sink.downcast().map_err(|_| MediaError::NotRunning)?;
+        Ok(Self { pipeline, feed, sink, bus, base_time })
     }
 
     fn carry(
@@ -175,9 +177,10 @@ impl Session {
         }
     }
 
-    /// Whether the server has agreed to record: only then does the sink change to playing.
+    /// Whether the server has agreed to record. The sink itself plays long before; the bin inside
+    /// it plays only after the answer to RECORD.
     fn is_recording(&self) -> bool {
-        self.pipeline.state(gst::ClockTime::ZERO).1 == gst::State::Playing
+        self.sink.children().iter().any(|inner| inner.current_state() == gst::State::Playing)
     }
 }
 

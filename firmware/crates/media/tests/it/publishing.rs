@@ -29,7 +29,7 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "logLevel: warn\nrtspAddress: 127.0.0.1:{port}\nrtspTransports: [tcp]\nrtmp: no\n\
-             hls: no\nwebrtc: no\nsrt: no\napi: no\npaths:\n  all_others:\n"
+             hls: no\nwebrtc: no\nsrt: no\nmoq: no\napi: no\npaths:\n  all_others:\n"
         );
         std::fs::write(folder.path().join("mediamtx.yml"), config).unwrap();
         let child = spawn(&binary, folder.path());
