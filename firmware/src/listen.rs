@@ -38,7 +38,9 @@ fn wanted(config: &Config, with_media_server: bool) -> Vec<(&'static str, Socket
             ("media_server.rtsp_listen", server.rtsp_listen, Transport::Tcp),
             ("media_server.hls_listen", server.hls_listen, Transport::Tcp),
             ("media_server.webrtc_listen", server.webrtc_listen, Transport::Tcp),
+            // WebRTC's media goes over TCP where UDP does not get through.
             ("media_server.webrtc_udp_listen", server.webrtc_udp_listen, Transport::Udp),
+            ("media_server.webrtc_udp_listen", server.webrtc_udp_listen, Transport::Tcp),
             ("media_server.control_listen", server.control_listen, Transport::Tcp),
         ]);
     }
