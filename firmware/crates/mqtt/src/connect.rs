@@ -142,8 +142,8 @@ fn certificates(
 }
 
 /// Our words for rumqttc's failures.
-pub(crate) fn explain(source: ConnectionError, address: &Address) -> MqttError {
-    match source {
+pub(crate) fn explain(cause: ConnectionError, address: &Address) -> MqttError {
+    match cause {
         ConnectionError::ConnectionRefused(code) => match code {
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
                 MqttError::Refused
@@ -156,7 +156,7 @@ pub(crate) fn explain(source: ConnectionError, address: &Address) -> MqttError {
                 MqttError::RefusedOtherwise("not available")
             }
         },
-        source => MqttError::Connection { address: address.to_string(), source: Box::new(source) },
+        cause => MqttError::Connection { address: address.to_string(), cause: Box::new(cause) },
     }
 }
 

@@ -46,13 +46,12 @@ pub(crate) enum MqttError {
     #[error("the broker refused the session ({0})")]
     RefusedOtherwise(&'static str),
     /// The connection could not be made, or broke.
-    #[error("the connection to the broker at {address} failed")]
+    #[error("the connection to the broker at {address} failed: {cause}")]
     Connection {
         /// Where.
         address: String,
-        /// Why.
-        #[source]
-        source: Box<rumqttc::ConnectionError>,
+        /// Why. Not a `source`: rumqttc's errors repeat their sources in their own words.
+        cause: Box<rumqttc::ConnectionError>,
     },
     /// Something was sent and nothing was acknowledged for too long.
     #[error("the broker at {address} has acknowledged nothing for {} s", patience.as_secs())]

@@ -35,6 +35,8 @@ mod courier;
 pub mod discovery;
 mod error;
 mod feed;
+#[cfg(test)]
+mod goldens;
 pub mod handle;
 pub mod ports;
 mod retained;

@@ -109,7 +109,7 @@ impl<'a, O: Outbox> Session<'a, O> {
                 if self.prepare(now)? == Flow::Over {
                     return Ok(());
                 }
-                let wake = tokio::time::sleep_until(self.wake(now).into());
+                let wake = tokio::time::sleep_until(self.wake().into());
                 tokio::select! {
                     event = &mut poll => break event,
                     () = shutdown.wait(), if self.leave_by.is_none() => self.begin_to_leave(),
@@ -131,6 +131,10 @@ impl<'a, O: Outbox> Session<'a, O> {
         if self.leave_by.is_some_and(|by| by <= now || self.connected.is_none()) {
             return Ok(Flow::Over);
         }
+        if self.next_show <= now {
+            self.next_show = now + Courier::<O>::SHOW_INTERVAL;
+            self.courier.show(None, self.window.events());
+        }
         self.courier.acks.start(now);
         if self.connected.is_none() {
             return Ok(Flow::On);
@@ -146,28 +150,22 @@ impl<'a, O: Outbox> Session<'a, O> {
             self.send_retained(now)?;
             self.send_announcements(now)?;
         }
-        if self.next_show <= now {
-            self.next_show = now + Courier::<O>::SHOW_INTERVAL;
-            self.courier.show(None, self.window.events());
-        }
         Ok(Flow::On)
     }
 
     /// When [`Self::prepare`] has something to do although nothing happened.
-    fn wake(&self, now: Instant) -> Instant {
-        let far = now + Duration::from_secs(60);
-        let connected = self.connected.map(|_| self.next_refresh.min(self.next_show));
+    fn wake(&self) -> Instant {
         [
             self.window.deadline(self.courier.tuning.ack_timeout),
             self.courier.acks.due(),
             self.feed.due(),
             self.sweep_until,
             self.leave_by,
-            connected,
+            self.connected.map(|_| self.next_refresh),
         ]
         .into_iter()
         .flatten()
-        .fold(far, Instant::min)
+        .fold(self.next_show, Instant::min)
     }
 
     fn send_control(&mut self, now: Instant) -> Result<(), MqttError> {
@@ -334,8 +332,7 @@ fn fits(topic: &str, payload: &[u8]) -> bool {
     topic.len() + payload.len() + OVERHEAD <= MAX_PACKET
 }
 
-// Taken by value, since that is what `map_err` gives.
-#[allow(clippy::needless_pass_by_value)]
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it by value")]
 fn client_full(_: ClientError) -> MqttError {
     MqttError::ClientFull
 }

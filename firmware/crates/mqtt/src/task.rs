@@ -107,13 +107,24 @@ impl<O: Outbox> MqttTask<O> {
                 .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or_default());
             let next_try = next_try.unwrap_or_else(|_| base::clock::wall());
             self.courier.show(Some(connecting(since, attempts, error.clone(), Some(next_try))), 0);
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shutdown.wait() => {}
-            }
+            self.wait(wait, &mut shutdown).await;
         }
         self.courier.acks.flush().await;
         self.courier.show(Some(LinkStatus::Stopped), 0);
+    }
+
+    /// Waits, and shows meanwhile how much has come to wait with it.
+    async fn wait(&mut self, wait: Duration, shutdown: &mut Shutdown) {
+        let mut show = tokio::time::interval(Courier::<O>::SHOW_INTERVAL);
+        let over = tokio::time::sleep(wait);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                () = &mut over => return,
+                () = shutdown.wait() => return,
+                _ = show.tick() => self.courier.show(None, 0),
+            }
+        }
     }
 
     async fn connect_and_run(&mut self, shutdown: &mut Shutdown) -> (Result<(), MqttError>, bool) {

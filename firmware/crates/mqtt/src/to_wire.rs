@@ -232,7 +232,7 @@ fn state_of(status: Option<&CameraStatus>) -> State<'_> {
         width: pipeline.map(|pipeline| pipeline.width),
         height: pipeline.map(|pipeline| pipeline.height),
         encoder: pipeline.map(|pipeline| pipeline.encoder.as_str()),
-        model: detector.map(|detector| detector.model.as_str()),
+        model: detector.map(|detector| detector.model.as_str()).filter(|model| !model.is_empty()),
         detecting: detector.is_some_and(|detector| detector.running),
         detector_error: detector.and_then(|detector| detector.error.as_deref()),
         throttled: detector.and_then(|detector| detector.throttled.as_deref()),

@@ -83,9 +83,9 @@ impl NewEvent {
             severity: new.severity,
             node: node.to_owned(),
             camera: new.camera,
-            ts: new.ts,
-            start_ts: new.start_ts,
-            end_ts: new.end_ts,
+            ts: in_ms(new.ts),
+            start_ts: in_ms(new.start_ts),
+            end_ts: new.end_ts.map(in_ms),
             object: new.object,
             zones: new.zones,
             line: new.line,
@@ -93,6 +93,11 @@ impl NewEvent {
             timing: Timing { sensor_to_publish_ms: None, ..new.timing },
         }
     }
+}
+
+/// Announcements tell times in milliseconds.
+fn in_ms(ts: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(ts.as_millisecond()).unwrap_or(ts)
 }
 
 /// The proof that an event is on the disk.

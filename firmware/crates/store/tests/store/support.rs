@@ -20,7 +20,8 @@ pub(crate) fn open(dir: &Path) -> (StoreHandle, StoreThreads) {
 }
 
 pub(crate) fn event(camera: &str, phase: Phase) -> NewEvent {
-    let now = base::clock::wall();
+    // Times are kept in milliseconds.
+    let now = jiff::Timestamp::from_millisecond(base::clock::wall().as_millisecond()).unwrap();
     let monotonic = u64::try_from(base::clock::monotonic().as_nanos()).unwrap();
     NewEvent {
         id: Ulid::generate(),
