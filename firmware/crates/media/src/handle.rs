@@ -156,6 +156,12 @@ impl PipelineHandle {
         &self.0.shared.fanout
     }
 
+    /// The encoder at work, for tests that break it.
+    #[cfg(test)]
+    pub(crate) fn encoder(&self) -> Option<gstreamer::Element> {
+        lock(&self.0.shared.encoder).as_ref().map(|live| live.element.clone())
+    }
+
     /// What the generated street showed in the frame with this `Frame::pts`; `None` for another
     /// source or a frame longer ago than 10 s.
     pub fn truth_at(&self, pts: Duration) -> Option<Vec<Truth>> {

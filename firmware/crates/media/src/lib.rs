@@ -21,6 +21,13 @@
 //! for the media server; a source or a server that comes back is found again; a stop ends within
 //! [`STOP_DEADLINE`] even when an element hangs.
 
+#[cfg(test)]
+extern crate self as edgecam_media;
+#[cfg(test)]
+#[path = "../tests/it/support.rs"]
+#[allow(dead_code, reason = "shared with the tests from outside")]
+mod support;
+
 mod attempt;
 mod blame;
 pub mod board;

@@ -138,3 +138,6 @@ impl Runner {
         if reasons.is_empty() { "the best there is".to_owned() } else { reasons.join("; ") }
     }
 }
+
+#[cfg(test)]
+mod tests;

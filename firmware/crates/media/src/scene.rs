@@ -191,3 +191,52 @@ fn truth(object: &Object, owner: u8, owners: &[u8], size: Size) -> Option<Truth>
         visible: (visible as f32 / pixels as f32).min(1.0),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size::new(640, 360);
+
+    /// Pixels as columns and rows.
+    fn pixels(bbox: BBox) -> [i32; 4] {
+        let (w, h) = (SIZE.width as f32, SIZE.height as f32);
+        [bbox.x * w, bbox.y * h, bbox.right() * w, bbox.bottom() * h].map(|v| v.round() as i32)
+    }
+
+    #[test]
+    fn truth_boxes_are_exactly_around_the_pixels_that_were_drawn() {
+        let (w, h) = (SIZE.width as usize, SIZE.height as usize);
+        let mut renderer = SceneRenderer::new(7, SIZE, 25);
+        let (mut y, mut u, mut v) = (vec![0; w * h], vec![0; w * h / 4], vec![0; w * h / 4]);
+        let mut boxes = 0;
+        for n in (0..1000).step_by(20) {
+            let mut picture = I420Mut { y: (&mut y, w), u: (&mut u, w / 2), v: (&mut v, w / 2) };
+            let truth = renderer.frame(n, &mut picture);
+            let mut expected = Vec::new();
+            for owner in 1..=40 {
+                let mine: Vec<usize> = (0..w * h).filter(|at| renderer.owners[*at] == owner).collect();
+                if (mine.len() as u32) < LEAST_PIXELS {
+                    continue;
+                }
+                let columns = || mine.iter().map(|at| (at % w) as i32);
+                let rows = || mine.iter().map(|at| (at / w) as i32);
+                let (left, right) = (columns().min().unwrap(), columns().max().unwrap());
+                let (top, bottom) = (rows().min().unwrap(), rows().max().unwrap());
+                expected.push([left, top, right + 1, bottom + 1]);
+                // What an object owns looks different from the street behind it.
+                let differs = |at: usize| {
+                    let half = at / w / 2 * (w / 2) + at % w / 2;
+                    let (street, light) = (&renderer.background, &renderer.lit.0);
+                    y[at] != light[at] || u[half] != street.u[half] || v[half] != street.v[half]
+                };
+                let seen = mine.iter().filter(|at| differs(**at)).count();
+                assert!(seen * 10 > mine.len() * 8, "frame {n}: {seen} of {}", mine.len());
+            }
+            let told: Vec<_> = truth.iter().map(|truth| pixels(truth.bbox)).collect();
+            assert_eq!(told, expected, "frame {n}");
+            boxes += told.len();
+        }
+        assert!(boxes > 200, "{boxes}");
+    }
+}

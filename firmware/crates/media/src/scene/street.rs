@@ -109,6 +109,7 @@ pub(super) fn background(brush: &mut Brush<'_, '_>, seed: u64) {
         let colour = rgb(mix(120.0, 205.0), mix(165.0, 222.0), mix(215.0, 235.0));
         band(n as f32 * 9.0, n as f32 * 9.0 + 9.5, colour);
     }
+    band(216.0, 310.0, rgb(196, 206, 212));
     band(300.0, 330.0, rgb(96, 128, 74));
     band(326.0, 374.0, rgb(170, 166, 158));
     band(374.0, 380.0, rgb(125, 122, 116));
@@ -234,6 +235,8 @@ fn lamp(brush: &mut Brush<'_, '_>, zoom: f32, x: f32) {
 
 /// The shadow under something that stands on the ground.
 pub(super) fn shadow(brush: &mut Brush<'_, '_>, kind: Kind, pose: &Pose) {
-    let rx = kind.half_length() * 0.95 * pose.scale;
-    brush.ellipse(pose.foot, rx, 0.11 * pose.scale, rgb(48, 49, 53));
+    let on_feet = matches!(kind, Kind::Person | Kind::Dog | Kind::Cat);
+    let rx = if on_feet { 0.4 } else { kind.half_length() * 0.95 } * pose.scale;
+    let grey = if on_feet { rgb(118, 115, 110) } else { rgb(52, 53, 57) };
+    brush.ellipse(pose.foot, rx, 0.09 * pose.scale, grey);
 }

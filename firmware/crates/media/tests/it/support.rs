@@ -10,14 +10,14 @@ use config::{
     Source, VideoConfig,
 };
 use domain::{DetectionParams, Frame, Size, TrackerParams};
-use media::{Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions, TapFit};
+use edgecam_media::{Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions, Running, TapFit};
 use url::Url;
 
 /// Longer than anything takes on a busy machine; reached only by a failure.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A camera with this source, the rest plain.
-pub fn camera(source: Source) -> CameraConfig {
+pub(crate) fn camera(source: Source) -> CameraConfig {
     CameraConfig {
         id: CameraId::new("test").unwrap(),
         name: "Test camera".to_owned(),
@@ -63,31 +63,31 @@ pub fn camera(source: Source) -> CameraConfig {
 }
 
 /// A small, quick scene.
-pub fn scene() -> CameraConfig {
+pub(crate) fn scene() -> CameraConfig {
     let mut camera = camera(Source::Scene { seed: 7 });
     camera.video = VideoConfig { size: Some(Size::new(640, 360)), fps: Some(25) };
     camera
 }
 
 /// A pipeline and what it tells.
-pub struct Started {
-    pub handle: PipelineHandle,
-    pub events: Receiver<MediaEvent>,
-    pub frames: Slot<Frame>,
+pub(crate) struct Started {
+    pub(crate) handle: PipelineHandle,
+    pub(crate) events: Receiver<MediaEvent>,
+    pub(crate) frames: Slot<Frame>,
 }
 
 /// Starts `camera` on this machine.
-pub fn start(camera: &CameraConfig) -> Started {
+pub(crate) fn start(camera: &CameraConfig) -> Started {
     start_with(camera, None, None)
 }
 
 /// Starts `camera`, publishing and remembering there.
-pub fn start_with(camera: &CameraConfig, publish: Option<Url>, state: Option<&Path>) -> Started {
+pub(crate) fn start_with(camera: &CameraConfig, publish: Option<Url>, state: Option<&Path>) -> Started {
     start_on(camera, &Board::detect().unwrap(), publish, state)
 }
 
 /// Starts `camera` on `board`.
-pub fn start_on(
+pub(crate) fn start_on(
     camera: &CameraConfig,
     board: &Board,
     publish_url: Option<Url>,
@@ -106,7 +106,7 @@ pub fn start_on(
 
 impl Started {
     /// The next event that `wanted` makes something of.
-    pub fn event<T>(&self, wanted: impl Fn(&MediaEvent) -> Option<T>) -> T {
+    pub(crate) fn event<T>(&self, wanted: impl Fn(&MediaEvent) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
@@ -122,7 +122,7 @@ impl Started {
     }
 
     /// Waits until key frames come out.
-    pub fn running(&self) -> media::Running {
+    pub(crate) fn running(&self) -> Running {
         self.event(|event| match event {
             MediaEvent::Running(running) => Some(running.clone()),
             _ => None,
@@ -130,7 +130,7 @@ impl Started {
     }
 
     /// The next frame for the detector.
-    pub fn frame(&self) -> Frame {
+    pub(crate) fn frame(&self) -> Frame {
         match self.frames.take(PATIENCE) {
             Taken::Value(frame) => frame,
             other => panic!("no frame: {other:?}; {:?}", self.handle.stats()),
@@ -139,7 +139,7 @@ impl Started {
 }
 
 /// Waits until `done`.
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
@@ -148,14 +148,14 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// A clip of the data beside the project; says that `test` is skipped where there is none.
-pub fn clip(test: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn clip(test: &str, name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap();
     let path = root.join("../shared/media").join(name);
     skip_unless(test, path.exists().then_some(path), "no clips in ../shared/media")
 }
 
 /// `value`; where it is none, says that `test` is skipped and why.
-pub fn skip_unless<T>(test: &str, value: Option<T>, why: &str) -> Option<T> {
+pub(crate) fn skip_unless<T>(test: &str, value: Option<T>, why: &str) -> Option<T> {
     if value.is_none() {
         #[expect(clippy::print_stderr, reason = "the summary of the tests looks for it")]
         {
