@@ -107,7 +107,7 @@ impl Filter {
             let aspects = [filter.min_aspect, filter.max_aspect];
             aspects.into_iter().flatten().for_each(|v| check.at_least_0("class_filters", v));
             if let Some(class) = check.class("class_filters", label) {
-                class_filters[class] = Some(filter.clone());
+                class_filters[class] = Some(*filter);
             }
         }
         if !check.problems.is_empty() {
@@ -134,8 +134,8 @@ impl Filter {
     /// Whether a box that passed its class's threshold counts, by its size and shape.
     pub fn admits(&self, found: &Detection, source: Size) -> bool {
         let area = found.bbox.area();
-        // Not `<=`: a box that is no number is none.
-        if !(area > 0.0) || area * source.area() as f32 <= self.min_box_area_px - 0.5 {
+        let area_px = area * source.area() as f32;
+        if area.is_nan() || area <= 0.0 || area_px < self.min_box_area_px {
             return false;
         }
         let too_weak = |r: &SizeRule<f32>| area < r.below_area && found.score < r.value;

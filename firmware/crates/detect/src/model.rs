@@ -251,7 +251,7 @@ fn check_names(manifest: &ModelManifest, text: &str) -> Result<(), Error> {
         }
     }
     for head in &manifest.heads {
-        for blob in head.blobs().filter(|blob| !param.has_blob(blob)) {
+        if let Some(blob) = head.blobs().find(|blob| !param.has_blob(blob)) {
             let expected = format!("a blob {blob:?} for the head of stride {}", head.stride());
             return misfit(expected, format!("none, with the outputs {:?}", param.outputs()));
         }

@@ -1,6 +1,8 @@
 //! The declarations of `src/ffi.rs`, translated to C and compiled against the installed header: a
 //! prototype that differs from ncnn's is a "conflicting types" error of the C compiler.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test too")]
+
 use std::process::{Command, Stdio};
 
 const DECLARATIONS: &str = include_str!("../src/ffi.rs");

@@ -1,6 +1,8 @@
 //! Nets made in memory, run through the whole safe interface; and all of that again under
 //! valgrind, which must see no bad access and no leak.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail a test too")]
+
 use std::io::Write as _;
 use std::process::Command;
 

@@ -42,7 +42,7 @@ struct Args {
     #[arg(long, env = "EDGECAM_PYTHON", default_value = "python3")]
     python: PathBuf,
     /// Threads of one inference.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     threads: u32,
 }
 
