@@ -198,7 +198,7 @@ impl CameraTask {
             }
             FromCamera::Snapshot { request, error } => self.on_snapshot(request, error, blob),
             FromCamera::Applied { request, needs_restart, error } => {
-                self.on_applied(request, needs_restart, error);
+                self.on_applied(request, &needs_restart, error);
             }
             FromCamera::Hello { .. } => {
                 tracing::warn!(camera = self.order.camera, "said hello twice: ignored");
@@ -255,9 +255,9 @@ impl CameraTask {
         }
     }
 
-    fn on_applied(&mut self, request: u64, needs_restart: Vec<String>, error: Option<String>) {
+    fn on_applied(&mut self, request: u64, needs_restart: &[String], error: Option<String>) {
         let Some(Open::Apply { order, answer, .. }) = self.open.remove(&request) else { return };
-        let result = match (error, needs_restart.as_slice()) {
+        let result = match (error, needs_restart) {
             (Some(detail), _) => Err(CameraError::new(ErrorKind::InvalidArgument, detail)),
             (None, []) => {
                 self.order = *order;

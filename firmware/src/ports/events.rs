@@ -15,6 +15,7 @@ use ulid::Ulid;
 #[derive(Debug)]
 pub(crate) struct StoredEvents(pub(crate) StoreHandle);
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn failed(error: StoreError) -> PortError {
     PortError::new(error.kind(), base::error::chain(&error))
 }
