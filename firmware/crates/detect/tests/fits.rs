@@ -131,6 +131,22 @@ fn a_model_that_fits_sees_the_right_colour_at_the_right_place() {
 }
 
 #[test]
+fn every_precision_and_number_of_threads_sees_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (manifest, files) = model(dir.path(), PARAM, &weights(), |text| text);
+    for precision in [Precision::Full, Precision::Half, Precision::Bfloat] {
+        for threads in [0, 1, 2] {
+            let options = DetectorOptions { threads, precision };
+            let mut detector = Detector::load(&manifest, &files, options).unwrap();
+            let found = detector.detect(&red_square()).unwrap().detections;
+            assert_eq!(found.len(), 1, "{options:?}");
+            let overlap = found[0].bbox.iou(BBox::new(12.0 / 32.0, 4.0 / 32.0, 0.5, 0.5));
+            assert!(overlap > 0.98 && found[0].score > 0.99, "{options:?}: {found:?}");
+        }
+    }
+}
+
+#[test]
 fn red_and_blue_in_the_wrong_order_are_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let (manifest, files) = model(dir.path(), PARAM, &weights(), |text| text);
