@@ -45,10 +45,12 @@ impl Retained {
         interval: Duration,
     ) {
         self.desired = desired;
+        // A tenth earlier: who is asked once per interval must not miss it by a hair.
+        let settled = interval - interval / 10;
         for (topic, item) in &self.desired {
             let due = self.published.get(topic).is_none_or(|published| {
                 published.item.news != item.news
-                    || (published.item.payload != item.payload && now >= published.at + interval)
+                    || (published.item.payload != item.payload && now >= published.at + settled)
             });
             if due && !self.dirty.contains(topic) {
                 self.dirty.insert(topic.clone());

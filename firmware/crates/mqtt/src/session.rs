@@ -155,13 +155,15 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     /// When [`Self::prepare`] has something to do although nothing happened.
     fn wake(&self) -> Instant {
+        // What is no longer done once leaving must not wake either: it would for ever.
+        let staying = self.leave_by.is_none();
         [
             self.window.deadline(self.courier.tuning.ack_timeout),
             self.courier.acks.due(),
-            self.feed.due(),
+            self.feed.due().filter(|_| staying),
             self.sweep_until,
             self.leave_by,
-            self.connected.map(|_| self.next_refresh),
+            self.connected.map(|_| self.next_refresh).filter(|_| staying),
         ]
         .into_iter()
         .flatten()

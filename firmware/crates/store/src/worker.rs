@@ -1,5 +1,6 @@
-//! Thread `ec-store`: groups commands into transactions. One commit per 20 ms or 64 events at
-//! most; a command that comes after a quiet time is committed at once.
+//! Thread `ec-store`: groups commands into transactions. In the long run one commit per 20 ms or
+//! 64 events; after a quiet time a few commands in a row are committed at once, so that neither a
+//! single event nor a burst of one camera waits for company.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::open::{counter, open_or_replace};
 use crate::types::{CloseReason, NewEvent, OutboxStatus, StoreOptions, Stored};
 use crate::write::{Filling, Limited, totals};
 
-/// Least time between the starts of two commits: what comes in between is committed together.
+/// Mean time between two commits under load: what comes in between is committed together.
 pub(crate) const COMMIT_INTERVAL: Duration = Duration::from_millis(20);
+/// Quiet time that counts: it allows so many commits in a row without waiting.
+const CREDIT: Duration = Duration::from_millis(100);
 /// Events that are committed without waiting for more.
 pub(crate) const COMMIT_EVENTS: usize = 64;
 /// Least time between two log lines about dropped announcements.
@@ -246,13 +249,19 @@ pub(crate) fn run(mut worker: Worker, mut commands: mpsc::Receiver<Write>) {
     let mut next_commit = Instant::now();
     while let Some(batch) = waiting.block_on(collect(&mut commands, next_commit)) {
         let stop = batch.iter().any(|command| matches!(command, Write::Stop));
-        next_commit = Instant::now() + COMMIT_INTERVAL;
+        next_commit = after_commit(next_commit, Instant::now());
         worker.commit(batch);
         if stop {
             break;
         }
     }
     worker.close();
+}
+
+/// When the next commit may begin, after one that was allowed from `allowed` on begins `now`.
+fn after_commit(allowed: Instant, now: Instant) -> Instant {
+    let oldest = now.checked_sub(CREDIT).unwrap_or(now);
+    allowed.max(oldest) + COMMIT_INTERVAL
 }
 
 /// The next batch: all that is there, and what comes until `not_before`. `None`: nobody can ask
@@ -272,4 +281,22 @@ async fn collect(commands: &mut mpsc::Receiver<Write>, not_before: Instant) -> O
         batch.push(command);
     }
     Some(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_quiet_time_a_few_commits_go_in_a_row_and_then_one_per_interval() {
+        let now = Instant::now() + Duration::from_secs(60);
+        let mut allowed = now - Duration::from_secs(30);
+        let mut in_a_row = 0;
+        while allowed <= now {
+            allowed = after_commit(allowed, now);
+            in_a_row += 1;
+        }
+        assert_eq!(in_a_row, 6);
+        assert_eq!(after_commit(allowed, allowed), allowed + COMMIT_INTERVAL);
+    }
 }

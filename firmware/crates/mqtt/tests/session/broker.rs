@@ -98,7 +98,11 @@ fn binary() -> PathBuf {
 
 fn spawn(binary: &Path, dir: &Path) -> Child {
     let log = std::fs::File::create(dir.join("mosquitto.log")).unwrap();
-    Command::new(binary)
+    // `setpriv` becomes mosquitto, which the kernel then ends with the test's thread, whatever
+    // becomes of that.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(binary)
         .arg("-c")
         .arg(dir.join("mosquitto.conf"))
         .stdout(Stdio::null())
