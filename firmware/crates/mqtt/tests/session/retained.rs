@@ -44,6 +44,16 @@ async fn running(broker: &Broker, cameras: Vec<CameraSite>) -> Running {
     session
 }
 
+/// Waits until `counts()` of the camera are published. Topics go out in alphabetical order: with
+/// discovery, all are up to date.
+async fn until_all_is_published(subscriber: &mut Subscriber) {
+    let newest = |message: &crate::subscriber::Message| {
+        message.topic == DISCOVERY
+            && components(&message.text()).contains(&"front_count_car".to_owned())
+    };
+    subscriber.until(|messages| messages.iter().any(newest)).await;
+}
+
 #[tokio::test]
 async fn counts_zones_lines_and_availability_follow_the_camera() {
     let broker = Broker::start();
@@ -80,7 +90,7 @@ async fn a_removed_camera_is_gone_from_the_broker_and_from_home_assistant() {
     let mut subscriber = Subscriber::start(broker.address(), "#").await;
     let session = running(&broker, vec![front(), back]).await;
     session.handle.set_camera_status(status(CameraPhase::Running, counts()));
-    subscriber.until_last("edgecam/ec-test/front/count/car", "2").await;
+    until_all_is_published(&mut subscriber).await;
     let before = kept(broker.address(), "edgecam/ec-test/front/#").await;
     assert!(before.len() >= 9, "{before:#?}");
 
@@ -110,8 +120,8 @@ async fn what_an_earlier_life_left_is_removed_and_labels_it_saw_stay() {
     let gone = CameraSite { id: "gone".to_owned(), ..front() };
     let session = running(&broker, vec![front(), gone]).await;
     session.handle.set_camera_status(status(CameraPhase::Running, counts()));
-    let mut subscriber = Subscriber::start(broker.address(), "edgecam/#").await;
-    subscriber.until_last("edgecam/ec-test/front/zone/drive/count/car", "1").await;
+    let mut subscriber = Subscriber::start(broker.address(), "#").await;
+    until_all_is_published(&mut subscriber).await;
     session.kill().await;
 
     // A new life: no camera `gone`, no line `gate`, and nothing seen yet.
@@ -160,11 +170,7 @@ async fn everything_is_kept_again_after_the_broker_forgot_it() {
     let session = running(&broker, vec![front()]).await;
     session.handle.set_camera_status(status(CameraPhase::Running, counts()));
     let mut subscriber = Subscriber::start(broker.address(), "#").await;
-    // Topics go out in alphabetical order: with this one, all are up to date.
-    let newest = |m: &crate::subscriber::Message| {
-        m.topic == DISCOVERY && components(&m.text()).contains(&"front_count_car".to_owned())
-    };
-    subscriber.until(|messages| messages.iter().any(newest)).await;
+    until_all_is_published(&mut subscriber).await;
     let before = kept(broker.address(), "#").await;
     broker.kill();
     broker.restart();
