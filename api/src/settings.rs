@@ -5,9 +5,34 @@
 //! checks them and compiles them into what everything runs on.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// A text that is neither printed nor logged. On the wire and in files it is plain text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 /// The whole of the settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -61,10 +86,11 @@ pub struct DataSettings {
     /// Folder for the event store, models and state. Default: `$XDG_DATA_HOME/edgecam`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
-    /// Most events that wait for the broker; beyond it the oldest are dropped and counted.
+    /// Most events that wait for the broker, 100..=10000000; beyond it the oldest are dropped and
+    /// counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbox_max_events: Option<u64>,
-    /// Most events that are kept; beyond it the oldest announced ones are deleted.
+    /// Most events that are kept, 1000..=100000000; beyond it the oldest announced ones are deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_max: Option<u64>,
 }
@@ -85,8 +111,8 @@ pub struct MqttSettings {
     pub username: Option<String>,
     /// Password at the broker. Written, never read back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(write_only)]
-    pub password: Option<String>,
+    #[schema(write_only, value_type = Option<String>)]
+    pub password: Option<Secret>,
     /// PEM file with the authorities that the broker's certificate is checked against. Default:
     /// the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,13 +189,13 @@ pub struct ThermalSettings {
     /// File with the temperature in m°C.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensor: Option<String>,
-    /// From this temperature on the detectors rest between inferences; in °C.
+    /// From this temperature on the detectors rest between inferences; in °C, 30..=110.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub high_c: Option<f32>,
-    /// From this temperature on the detectors pause; in °C.
+    /// From this temperature on the detectors pause; in °C, above `high_c`, 31..=120.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical_c: Option<f32>,
-    /// Rest between inferences above `high_c`, in milliseconds.
+    /// Rest between inferences above `high_c`, in milliseconds, 10..=10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rest_ms: Option<u32>,
 }
@@ -268,7 +294,7 @@ pub struct SizeThreshold {
 pub struct SizeCap {
     /// Holds for boxes whose area is below this share of the picture, 0..=1.
     pub below_area: f32,
-    /// Most such boxes of one class in a frame.
+    /// Most such boxes of one class in a frame, 0..=300.
     pub max_per_class: u32,
 }
 
@@ -312,7 +338,7 @@ pub struct DetectionSettings {
     /// Most boxes of a class by size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size_caps: Option<Vec<SizeCap>>,
-    /// Most boxes of a class that are larger than all of `size_caps`; 0 for no limit.
+    /// Most boxes of a class that are larger than all of `size_caps`, 0..=300; 0 for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large_cap: Option<u32>,
     /// Demands on single classes, by label.
@@ -327,7 +353,7 @@ pub struct DetectionSettings {
     /// Most boxes of a frame, 1..=300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_detections: Option<u32>,
-    /// Smaller boxes are dropped; in square pixels of the source picture.
+    /// Smaller boxes are dropped; in square pixels of the source picture, 0..=1000000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_box_area_px: Option<f32>,
     /// Labels that are looked for; empty for all that the model knows.
@@ -348,7 +374,7 @@ pub struct TrackerSettings {
     /// Weight of the new box in smoothing, 0.05..=1; 1 for no smoothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_weight: Option<f32>,
-    /// How long a track survives without a box, in milliseconds.
+    /// How long a track survives without a box, in milliseconds, 0..=60000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_missed_ms: Option<u32>,
     /// Boxes after which a track is announced, 1..=30.
@@ -372,7 +398,7 @@ pub struct OverlaySettings {
     /// Camera name and wall time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<bool>,
-    /// Boxes older than this are not drawn, in milliseconds.
+    /// Boxes older than this are not drawn, in milliseconds, 50..=10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age_ms: Option<u32>,
 }
@@ -386,7 +412,7 @@ pub struct ZoneSettings {
     /// Labels that count; empty for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
-    /// Seconds after which staying is loitering; 0 for never.
+    /// Seconds after which staying is loitering, 0..=86400; 0 for never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loitering_s: Option<f32>,
     /// Frames in a row that it takes to be in, or out, 1..=30.

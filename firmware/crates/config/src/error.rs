@@ -4,6 +4,12 @@ use std::fmt;
 
 use api::problem::FieldProblem;
 use base::error::{ErrorKind, Kind};
+use serde_json::Value;
+
+use crate::redact;
+
+/// Longest value in a message, in characters.
+const MAX_VALUE: usize = 80;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +24,33 @@ pub struct Mistake {
     pub reason: String,
     /// Where it was set: a file, `environment variable …`, `command line`; `None`: not known.
     pub origin: Option<String>,
+}
+
+impl Mistake {
+    /// `reason` is wrong with `value` at `pointer`. The value is shown unless it is a secret.
+    pub fn new(
+        pointer: impl Into<String>,
+        value: Option<&Value>,
+        reason: impl Into<String>,
+    ) -> Self {
+        let pointer = pointer.into();
+        let shown = value.filter(|_| !redact::is_secret(&pointer)).map(shorten);
+        Self { pointer, value: shown, reason: reason.into(), origin: None }
+    }
+
+    /// The same, set by `origin`.
+    #[must_use]
+    pub fn with_origin(self, origin: &str) -> Self {
+        Self { origin: Some(origin.to_owned()), ..self }
+    }
+}
+
+fn shorten(value: &Value) -> String {
+    let text = redact::in_text(&value.to_string());
+    match text.char_indices().nth(MAX_VALUE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -37,17 +70,16 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong with the settings; never empty. One line per mistake.
+/// Everything that is wrong with the settings. One line per mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<Mistake>);
 
 impl ConfigErrors {
-    /// `Ok(value)` when there are no mistakes.
-    ///
-    /// # Errors
-    /// When there are.
-    pub fn or<T>(mistakes: Vec<Mistake>, value: T) -> Result<T, Self> {
-        if mistakes.is_empty() { Ok(value) } else { Err(Self(mistakes)) }
+    /// All of `mistakes`, ordered by their pointers, each once.
+    pub fn of(mut mistakes: Vec<Mistake>) -> Self {
+        mistakes.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        mistakes.dedup();
+        Self(mistakes)
     }
 
     /// The mistakes, ordered by their pointers.

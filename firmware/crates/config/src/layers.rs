@@ -1,13 +1,22 @@
 //! Layers of settings, from the weakest to the strongest, merged into one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use api::settings::Settings;
+use config_rs::{File, FileFormat, Source as _};
+use serde_json::{Map, Value, json};
 
 use crate::board::Board;
-use crate::error::ConfigErrors;
+use crate::compile::compile;
+use crate::conform::conform;
+use crate::error::{ConfigErrors, Mistake};
+use crate::merged::{self, Layer};
 use crate::model::Config;
+use crate::template::{self, ONLY_CAMERA, Tree};
+use crate::text;
+
+const BUILT_IN: &str = include_str!("../../../config/10-defaults.toml");
 
 /// Where settings come from, from the weakest layer to the strongest. The built-in defaults are
 /// always below all of these.
@@ -19,10 +28,10 @@ pub struct Layers {
     pub host: HostFacts,
     /// Settings files (TOML), each over the one before.
     pub files: Vec<PathBuf>,
-    /// The process's environment; only `EDGECAM__…` is looked at.
-    pub env: Vec<(String, String)>,
     /// Settings made over the API, complete or in part.
     pub settings: Option<Settings>,
+    /// The process's environment; only `EDGECAM__…` is looked at.
+    pub env: Vec<(String, String)>,
     /// `key.key=value` from the command line, such as `cameras.front.encoder.bitrate_kbps=800`.
     pub set: Vec<String>,
     /// `--source`: what the only camera shows (see [`load`]).
@@ -62,21 +71,135 @@ pub struct Loaded {
 /// one called `cam`. `layers.source` is the source of that one, or of the only configured camera.
 ///
 /// # Errors
-/// Every mistake of every layer at once.
+/// Every mistake of every layer at once, also of values that a stronger layer overrides.
 pub fn load(layers: &Layers) -> Result<Loaded, ConfigErrors> {
-    let _ = layers;
-    ConfigErrors::or(Vec::new(), ()).and(Err(unfinished()))
+    let mut mistakes = Vec::new();
+    let merged = merge(layers, &mut mistakes);
+    let own = merged.origins.clone();
+    let tree = template::expand(merged);
+    let settings: Settings = serde_json::from_value(tree.value).unwrap_or_else(|error| {
+        // Unreachable: every layer conforms, and merging keeps that. Said instead of assumed.
+        mistakes.push(Mistake::new("", None, error.to_string()));
+        Settings::default()
+    });
+    match compile(&settings) {
+        Ok(config) if mistakes.is_empty() => {
+            Ok(Loaded { settings, config, provenance: tree.origins })
+        }
+        Ok(_) => Err(ConfigErrors::of(mistakes)),
+        Err(errors) => {
+            mistakes.extend(errors.mistakes().iter().map(|mistake| located(mistake, &own)));
+            Err(ConfigErrors::of(mistakes))
+        }
+    }
 }
 
-fn unfinished() -> ConfigErrors {
-    let mistake = crate::error::Mistake {
-        pointer: String::new(),
-        value: None,
-        reason: "loading is being written".into(),
-        origin: None,
+/// `mistake`, moved to the template where that is what set the value, with its origin.
+fn located(mistake: &Mistake, own: &BTreeMap<String, String>) -> Mistake {
+    let under = |at: &str| {
+        let below = format!("{at}/");
+        own.iter()
+            .find(|(leaf, _)| *leaf == at || leaf.starts_with(&below))
+            .or_else(|| own.iter().find(|(leaf, _)| at.starts_with(&format!("{leaf}/"))))
+            .map(|(_, origin)| origin.clone())
     };
-    match ConfigErrors::or(vec![mistake], ()) {
-        Err(errors) => errors,
-        Ok(()) => unreachable!(),
+    let here = under(&mistake.pointer).map(|origin| (mistake.pointer.clone(), origin));
+    let found = here.or_else(|| {
+        let at = template::in_template(&mistake.pointer)?;
+        let origin = under(&at)?;
+        Some((at, origin))
+    });
+    match found {
+        Some((pointer, origin)) => Mistake { pointer, origin: Some(origin), ..mistake.clone() },
+        None => mistake.clone(),
     }
+}
+
+fn merge(layers: &Layers, mistakes: &mut Vec<Mistake>) -> Tree {
+    let mut all = vec![
+        toml_layer("built-in defaults", BUILT_IN, mistakes),
+        toml_layer(&format!("defaults of board {}", layers.board.name()), layers.board.defaults(), mistakes),
+        host_layer(&layers.host),
+    ];
+    all.extend(layers.files.iter().filter_map(|path| file_layer(path, mistakes)));
+    if let Some(settings) = &layers.settings {
+        let value = serde_json::to_value(settings).unwrap_or_default();
+        all.push(Layer::of("settings made over the API", value));
+    }
+    all.push(text_layer(text::from_env(&layers.env), mistakes));
+    let command_line = text::from_command_line(&layers.set, mistakes);
+    all.push(text_layer(command_line, mistakes));
+    if let Some(source) = &layers.source {
+        let so_far = merged::merge(all.clone(), mistakes);
+        all.extend(source_layer(source, &so_far.value, mistakes));
+    }
+    merged::merge(all, mistakes)
+}
+
+fn toml_layer(origin: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Layer {
+    let mut value = Value::Object(Map::new());
+    match File::from_str(text, FileFormat::Toml).collect() {
+        Ok(table) => {
+            let raw = merged::to_json(&config_rs::Value::from(table), "", origin, mistakes);
+            value = raw.unwrap_or(value);
+        }
+        Err(error) => {
+            let reason = format!("{origin} is no TOML: {}", error.to_string().trim());
+            mistakes.push(Mistake::new("", None, reason));
+        }
+    }
+    let wrong = conform(&mut value);
+    mistakes.extend(wrong.into_iter().map(|mistake| mistake.with_origin(origin)));
+    Layer::of(origin, value)
+}
+
+fn file_layer(path: &Path, mistakes: &mut Vec<Mistake>) -> Option<Layer> {
+    let origin = format!("file {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => Some(toml_layer(&origin, &text, mistakes)),
+        Err(error) => {
+            let reason = format!("settings {origin} cannot be read: {error}");
+            mistakes.push(Mistake::new("", None, reason));
+            None
+        }
+    }
+}
+
+fn host_layer(host: &HostFacts) -> Layer {
+    let value = json!({
+        "node": { "id": host.node_id },
+        "data": { "dir": host.data_dir.to_string_lossy() },
+    });
+    Layer::of("this machine", value)
+}
+
+fn text_layer(settings: Vec<text::TextSetting>, mistakes: &mut Vec<Mistake>) -> Layer {
+    let (mut value, origins, wrong) = text::read(settings);
+    mistakes.extend(wrong);
+    let layer = Layer { value: Value::Null, origins };
+    for mistake in conform(&mut value) {
+        let origin = layer.origin(&mistake.pointer).to_owned();
+        mistakes.push(mistake.with_origin(&origin));
+    }
+    Layer { value, ..layer }
+}
+
+/// `--source` as a layer: of the only camera, whatever it is called.
+fn source_layer(source: &str, so_far: &Value, mistakes: &mut Vec<Mistake>) -> Option<Layer> {
+    let cameras = template::camera_ids(so_far);
+    let camera = match cameras.as_slice() {
+        [] => ONLY_CAMERA,
+        [only] => only,
+        several => {
+            let reason = format!(
+                "--source does not say which of the cameras {} it is for; \
+                 use --set cameras.<id>.source=… instead",
+                several.join(", ")
+            );
+            mistakes.push(Mistake::new("", None, reason));
+            return None;
+        }
+    };
+    let value = json!({ "cameras": { camera: { "source": source } } });
+    Some(Layer::of("command line, --source", value))
 }

@@ -14,12 +14,19 @@
 //! | [`error`] | every mistake at once |
 
 pub mod board;
+mod check;
 pub mod compile;
+mod conform;
 pub mod diff;
 pub mod error;
 pub mod layers;
+mod merged;
 pub mod model;
+mod pointer;
 pub mod redact;
+pub mod shape;
+mod template;
+mod text;
 
 pub use board::Board;
 pub use compile::{compile, compile_camera};
@@ -31,4 +38,5 @@ pub use model::{
     EncoderLadder, MediaServerConfig, MqttConfig, OverlayConfig, Source, ThermalConfig,
     VideoConfig,
 };
-pub use redact::redact;
+pub use redact::{redact, redact_camera, redact_url};
+pub use text::ENV_PREFIX;

@@ -1,0 +1,240 @@
+//! A camera's settings, checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::settings::{
+    CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, LineSettings,
+    OverlaySettings, ThermalSettings, TrackerSettings, VideoSettings, ZoneSettings,
+};
+use domain::tracker::TrackerParams;
+use domain::{Line, LineError, LineId, Point, Size, Zone, ZoneId};
+
+use super::{detection, source};
+use crate::check::Check;
+use crate::model::{
+    CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, OverlayConfig,
+    ThermalConfig, VideoConfig,
+};
+use crate::template::TEMPLATE;
+
+/// The camera `id`; `check` stands at the top of the settings.
+pub(super) fn camera(
+    check: &mut Check<'_>,
+    id: &str,
+    settings: &CameraSettings,
+    detector: &DetectorSettings,
+    thermal: &ThermalSettings,
+) -> Option<CameraConfig> {
+    let detector = detector_config(&mut check.below("detector"), detector);
+    let thermal = thermal_config(&mut check.below("thermal"), thermal);
+    let mut cameras = check.below("cameras");
+    let mut check = cameras.below(id);
+    check.id("", id);
+    if id == TEMPLATE {
+        check.wrong("", None, "is what cameras start from and cannot be a camera itself");
+    }
+    if let Some(name) = &settings.name {
+        shown_name(&mut check, name);
+    }
+    let enabled = check.need("enabled", settings.enabled);
+    let source = source::source(&mut check, settings);
+    let video = video(&mut check.below("video"), &settings.video);
+    let encoder = encoder(&mut check.below("encoder"), &settings.encoder);
+    let found = detection::detection(&mut check.below("detection"), &settings.detection);
+    let tracker = tracker(&mut check.below("tracker"), &settings.tracker);
+    let overlay = overlay(&mut check.below("overlay"), &settings.overlay);
+    let zones = zones(&mut check.below("zones"), &settings.zones);
+    let lines = lines(&mut check.below("lines"), &settings.lines);
+    let (model, threads) = detector?;
+    Some(CameraConfig {
+        id: CameraId::new(id)?,
+        name: settings.name.clone().unwrap_or_else(|| id.to_owned()),
+        enabled: enabled?,
+        source: source?,
+        video,
+        encoder: encoder?,
+        detector: DetectorConfig {
+            enabled: found.enabled,
+            model,
+            threads,
+            min_interval: found.min_interval,
+        },
+        detection: found.params,
+        tracker,
+        overlay,
+        zones: zones?,
+        lines: lines?,
+        thermal,
+    })
+}
+
+/// A name that people read.
+pub(super) fn shown_name(check: &mut Check<'_>, name: &str) {
+    let length = name.chars().count();
+    if !(1..=64).contains(&length) || name.trim() != name || name.contains(char::is_control) {
+        let reason = "must be 1 to 64 characters, without blanks around it or line breaks";
+        check.wrong("name", Some(&name), reason);
+    }
+}
+
+fn detector_config(check: &mut Check<'_>, settings: &DetectorSettings) -> Option<(String, u8)> {
+    let model = check.need("model", settings.model.clone());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if let Some(name) = &model
+        && (name.is_empty() || name.starts_with('.') || !name.chars().all(allowed))
+    {
+        let reason = "must be the name of a model's manifest, such as nanodet-plus-m_320; \
+                      /api/v1/models lists them";
+        check.wrong("model", Some(name), reason);
+    }
+    let threads = check.number("threads", settings.threads, 1..=8);
+    Some((model?, threads))
+}
+
+fn thermal_config(check: &mut Check<'_>, settings: &ThermalSettings) -> Option<ThermalConfig> {
+    let enabled = check.need_or("enabled", settings.enabled, false);
+    let sensor = check.need_or("sensor", settings.sensor.clone(), String::new());
+    if settings.sensor.as_deref() == Some("") {
+        check.wrong("sensor", None, "must be the path of a file with the temperature in m°C");
+    }
+    let high_c = check.number("high_c", settings.high_c, 30.0..=110.0);
+    let critical_c = check.number("critical_c", settings.critical_c, 31.0..=120.0);
+    if let (Some(high), Some(critical)) = (settings.high_c, settings.critical_c)
+        && critical <= high
+    {
+        let reason = format!("must be above `high_c`, which is {high}");
+        check.wrong("critical_c", Some(&critical), reason);
+    }
+    let rest = check.number("rest_ms", settings.rest_ms, 10..=10_000);
+    let rest = Duration::from_millis(rest.into());
+    enabled.then(|| ThermalConfig { sensor: PathBuf::from(sensor), high_c, critical_c, rest })
+}
+
+fn video(check: &mut Check<'_>, settings: &VideoSettings) -> VideoConfig {
+    let mut side = |field: &str, value: Option<u32>, most: u32| {
+        let value = check.within(field, value?, 64..=most);
+        if !value.is_multiple_of(2) {
+            check.wrong(field, Some(&value), "must be even: the encoder takes pixels in pairs");
+        }
+        Some(value)
+    };
+    let width = side("width", settings.width, 3840);
+    let height = side("height", settings.height, 2160);
+    match (width, height) {
+        (Some(_), None) => check.wrong("height", None, "is missing beside `width`"),
+        (None, Some(_)) => check.wrong("width", None, "is missing beside `height`"),
+        _ => {}
+    }
+    VideoConfig {
+        size: width.zip(height).map(|(width, height)| Size::new(width, height)),
+        fps: settings.fps.map(|fps| check.within("fps", fps, 1..=120)),
+    }
+}
+
+fn encoder(check: &mut Check<'_>, settings: &EncoderSettings) -> Option<EncoderConfig> {
+    let prefer = check.need("prefer", settings.prefer);
+    let bitrate_kbps = check.number("bitrate_kbps", settings.bitrate_kbps, 100..=25_000);
+    let key = check.number("key_frame_interval_s", settings.key_frame_interval_s, 0.5..=10.0);
+    Some(EncoderConfig {
+        ladder: match prefer? {
+            EncoderPreference::Auto => EncoderLadder::Full,
+            EncoderPreference::NoDmabuf => EncoderLadder::NoDmabuf,
+            EncoderPreference::Software => EncoderLadder::Software,
+        },
+        bitrate_kbps,
+        key_frame_interval: Duration::from_secs_f32(key),
+    })
+}
+
+fn tracker(check: &mut Check<'_>, settings: &TrackerSettings) -> TrackerParams {
+    let missed = check.number("max_missed_ms", settings.max_missed_ms, 0..=60_000);
+    let high_score = check.number("start_score", settings.start_score, 0.0..=1.0);
+    let usual = TrackerParams::default();
+    TrackerParams {
+        high_score,
+        low_score: usual.low_score.min(high_score),
+        match_iou: check.number("match_iou", settings.match_iou, 0.0..=1.0),
+        ema_weight: check.number("ema_weight", settings.ema_weight, 0.05..=1.0),
+        max_missed: Duration::from_millis(missed.into()),
+        confirm_hits: check.number("confirm_hits", settings.confirm_hits, 1..=30),
+        ..usual
+    }
+}
+
+fn overlay(check: &mut Check<'_>, settings: &OverlaySettings) -> OverlayConfig {
+    let mut draw = |field: &str, value: Option<bool>| match check.need(field, value) {
+        Some(true) => Draw::On,
+        Some(false) | None => Draw::Off,
+    };
+    OverlayConfig {
+        boxes: draw("boxes", settings.boxes),
+        labels: draw("labels", settings.labels),
+        zones: draw("zones", settings.zones),
+        timestamp: draw("timestamp", settings.timestamp),
+        max_age: Duration::from_millis(
+            check.number("max_age_ms", settings.max_age_ms, 50..=10_000).into(),
+        ),
+    }
+}
+
+/// Default of a zone's `inertia`, in frames.
+const ZONE_INERTIA: u32 = 3;
+
+fn zones(check: &mut Check<'_>, all: &BTreeMap<String, ZoneSettings>) -> Option<Vec<Zone>> {
+    let made: Vec<_> = all.iter().map(|(id, one)| zone(&mut check.below(id), id, one)).collect();
+    made.into_iter().collect()
+}
+
+fn zone(check: &mut Check<'_>, id: &str, settings: &ZoneSettings) -> Option<Zone> {
+    check.id("", id);
+    let labels = detection::labels(check, settings.labels.as_deref());
+    let loitering = check.within("loitering_s", settings.loitering_s.unwrap_or(0.0), 0.0..=86_400.0);
+    let inertia = check.within("inertia", settings.inertia.unwrap_or(ZONE_INERTIA), 1..=30);
+    let corners = settings.polygon.len();
+    if !(3..=64).contains(&corners) {
+        let reason = format!("has {corners} corners, but must have 3 to 64, as [x, y] each");
+        check.wrong("polygon", None, reason);
+        return None;
+    }
+    let polygon = settings.polygon.iter().map(|[x, y]| Point::new(*x, *y)).collect();
+    match Zone::new(ZoneId::new(id), polygon) {
+        Ok(mut zone) => {
+            zone.labels = labels;
+            zone.loitering = (loitering > 0.0).then(|| Duration::from_secs_f32(loitering));
+            zone.inertia = inertia;
+            zone.leave_inertia = inertia;
+            Some(zone)
+        }
+        Err(error) => {
+            check.wrong("polygon", None, error.to_string());
+            None
+        }
+    }
+}
+
+fn lines(check: &mut Check<'_>, all: &BTreeMap<String, LineSettings>) -> Option<Vec<Line>> {
+    let made: Vec<_> = all.iter().map(|(id, one)| line(&mut check.below(id), id, one)).collect();
+    made.into_iter().collect()
+}
+
+fn line(check: &mut Check<'_>, id: &str, settings: &LineSettings) -> Option<Line> {
+    check.id("", id);
+    let labels = detection::labels(check, settings.labels.as_deref());
+    let point = |[x, y]: [f32; 2]| Point::new(x, y);
+    match Line::new(LineId::new(id), point(settings.from), point(settings.to)) {
+        Ok(mut line) => {
+            line.labels = labels;
+            Some(line)
+        }
+        Err(error) => {
+            let field = match &error {
+                LineError::EndOutside { end, .. } => end,
+                LineError::TooShort { .. } => "to",
+            };
+            check.wrong(field, None, error.to_string());
+            None
+        }
+    }
+}
