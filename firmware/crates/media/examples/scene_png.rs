@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (w, half) = (SIZE.width as usize, SIZE.width as usize / 2);
         let mut picture = I420Mut { y: (&mut y, w), u: (&mut u, half), v: (&mut v, half) };
         let truth = renderer.frame(n, &mut picture);
-        let canvas = Canvas::i420(w, SIZE.height as usize, (&mut y, w), (&mut u, half), (&mut v, half));
+        let canvas =
+            Canvas::i420(w, SIZE.height as usize, (&mut y, w), (&mut u, half), (&mut v, half));
         draw(&mut canvas.ok_or("planes too short")?, &truth);
         save(&Path::new(folder).join(format!("scene-{seed}-{n}.png")), [&y, &u, &v])?;
     }

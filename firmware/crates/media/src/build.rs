@@ -193,7 +193,7 @@ fn link_later(from: &gst::Element, to: &gst::Element) {
     });
     from.connect_no_more_pads(move |element| {
         if !found.load(Ordering::Relaxed) {
-            gst::element_error!(element, gst::StreamError::WrongType, ["there is no video in it"]);
+            gst::element_error!(element, gst::StreamError::WrongType, ("There is no video in it."));
         }
     });
     let is = |name: &str| from.factory().is_some_and(|factory| factory.name() == name);

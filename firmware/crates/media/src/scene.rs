@@ -215,7 +215,8 @@ mod tests {
             let truth = renderer.frame(n, &mut picture);
             let mut expected = Vec::new();
             for owner in 1..=40 {
-                let mine: Vec<usize> = (0..w * h).filter(|at| renderer.owners[*at] == owner).collect();
+                let mine: Vec<usize> =
+                    (0..w * h).filter(|at| renderer.owners[*at] == owner).collect();
                 if (mine.len() as u32) < LEAST_PIXELS {
                     continue;
                 }

@@ -27,9 +27,8 @@ impl Picture {
     fn new(width: usize, height: usize, nv12: bool) -> Self {
         let (half_w, half_h) = (width.div_ceil(2), height.div_ceil(2));
         let chroma = if nv12 { vec![(half_w * 2, half_h)] } else { vec![(half_w, half_h); 2] };
-        let planes = std::iter::once((width, height, 16)).chain(
-            chroma.into_iter().map(|(w, h)| (w, h, 128)),
-        );
+        let planes = std::iter::once((width, height, 16))
+            .chain(chroma.into_iter().map(|(w, h)| (w, h, 128)));
         let planes = planes.map(|(w, h, value)| {
             let row = [vec![value; w], vec![FENCE; PADDING]].concat();
             row.repeat(h)
@@ -56,9 +55,8 @@ impl Picture {
 
     fn at(&self, x: usize, y: usize) -> Yuv {
         let strides = self.strides();
-        let chroma = |plane: usize, column: usize| {
-            self.planes[plane][y / 2 * strides[plane] + column]
-        };
+        let chroma =
+            |plane: usize, column: usize| self.planes[plane][y / 2 * strides[plane] + column];
         let (u, v) = if self.nv12 {
             (chroma(1, x / 2 * 2), chroma(1, x / 2 * 2 + 1))
         } else {
@@ -104,8 +102,12 @@ fn object(bbox: BBox) -> OverlayBox {
 fn paint(picture: &mut Picture, scene: &OverlayScene, config: &OverlayConfig, pts: Duration) {
     let mut canvas = picture.canvas();
     let time = FrameTime { pts, wall: jiff::Timestamp::UNIX_EPOCH };
-    Painter::new(canvas.height(), Colorimetry::BT709, jiff::tz::TimeZone::UTC)
-        .paint(&mut canvas, scene, config, time);
+    Painter::new(canvas.height(), Colorimetry::BT709, jiff::tz::TimeZone::UTC).paint(
+        &mut canvas,
+        scene,
+        config,
+        time,
+    );
 }
 
 fn with_box(object: OverlayBox) -> OverlayScene {
@@ -178,9 +180,15 @@ fn a_box_that_is_too_old_is_not_drawn() {
 fn a_label_is_text_on_the_colour_of_its_class() {
     let mut picture = Picture::new(640, 480, false);
     let config = OverlayConfig { labels: Draw::On, ..only_boxes() };
-    paint(&mut picture, &with_box(object(BBox::new(0.25, 0.5, 0.5, 0.25))), &config, Duration::ZERO);
+    paint(
+        &mut picture,
+        &with_box(object(BBox::new(0.25, 0.5, 0.5, 0.25))),
+        &config,
+        Duration::ZERO,
+    );
     let background = picture.at(160, 240);
-    let above: Vec<u8> = (224..240).flat_map(|y| (162..280).map(move |x| (x, y)))
+    let above: Vec<u8> = (224..240)
+        .flat_map(|y| (162..280).map(move |x| (x, y)))
         .map(|(x, y)| picture.at(x, y).y)
         .collect();
     assert!(above.iter().filter(|y| **y == background.y).count() > above.len() / 3);
@@ -211,7 +219,12 @@ fn zones_and_lines_are_drawn_along_their_edges() {
         lines: [line].into(),
         ..OverlayScene::default()
     };
-    paint(&mut picture, &scene, &OverlayConfig { timestamp: Draw::Off, ..everything_on() }, Duration::ZERO);
+    paint(
+        &mut picture,
+        &scene,
+        &OverlayConfig { timestamp: Draw::Off, ..everything_on() },
+        Duration::ZERO,
+    );
     for (x, y) in [(200, 60), (240, 120), (160, 180), (80, 150), (160, 216)] {
         assert_ne!(picture.at(x, y), Yuv { y: 16, u: 128, v: 128 }, "{x},{y}");
     }

@@ -79,8 +79,7 @@ fn boxes_lie_in_the_picture_and_move_smoothly() {
 #[test]
 fn what_is_hidden_is_told() {
     let mut renderer = street(7);
-    let hidden = (0..1500).step_by(5).any(|n| {
-        frame(&mut renderer, n).1.iter().any(|t| t.visible < 0.7)
-    });
+    let hidden =
+        (0..1500).step_by(5).any(|n| frame(&mut renderer, n).1.iter().any(|t| t.visible < 0.7));
     assert!(hidden, "nothing ever hides anything");
 }

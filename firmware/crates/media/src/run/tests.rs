@@ -37,9 +37,12 @@ fn an_encoder_that_fails_at_work_is_left_for_the_next_and_remembered() {
     let started = start_with(&scene(), None, Some(dir.path()));
     assert_eq!(started.running().rung, EncoderRung::X264);
     let before = started.frame().pts;
-    gst::element_error!(encoder(&started), gst::StreamError::Encode, ["the driver gave up"]);
+    gst::element_error!(encoder(&started), gst::StreamError::Encode, ("the driver gave up"));
     let (rung, reason) = started.event(rung_failed);
-    assert_eq!((rung, reason.as_str()), (EncoderRung::X264, "element `encoder`: the driver gave up"));
+    assert_eq!(
+        (rung, reason.as_str()),
+        (EncoderRung::X264, "element `encoder`: the driver gave up")
+    );
     let running = started.running();
     assert_eq!(running.rung, EncoderRung::Openh264);
     assert!(running.rung_reason.contains("x264: element `encoder`: the driver gave up"));
@@ -74,9 +77,9 @@ fn an_encoder_that_falls_silent_is_left_after_3_s() {
 fn the_last_rung_is_tried_again() {
     let started = start(&scene());
     started.running();
-    gst::element_error!(encoder(&started), gst::StreamError::Encode, ["first"]);
+    gst::element_error!(encoder(&started), gst::StreamError::Encode, ("first"));
     started.running();
-    gst::element_error!(encoder(&started), gst::StreamError::Encode, ["second"]);
+    gst::element_error!(encoder(&started), gst::StreamError::Encode, ("second"));
     let reason = started.event(|event| match event {
         MediaEvent::Waiting { reason, .. } => Some(reason.clone()),
         _ => None,

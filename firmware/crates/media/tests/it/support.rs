@@ -10,7 +10,9 @@ use config::{
     Source, VideoConfig,
 };
 use domain::{DetectionParams, Frame, Size, TrackerParams};
-use edgecam_media::{Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions, Running, TapFit};
+use edgecam_media::{
+    Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions, Running, TapFit,
+};
 use url::Url;
 
 /// Longer than anything takes on a busy machine; reached only by a failure.
@@ -82,7 +84,11 @@ pub(crate) fn start(camera: &CameraConfig) -> Started {
 }
 
 /// Starts `camera`, publishing and remembering there.
-pub(crate) fn start_with(camera: &CameraConfig, publish: Option<Url>, state: Option<&Path>) -> Started {
+pub(crate) fn start_with(
+    camera: &CameraConfig,
+    publish: Option<Url>,
+    state: Option<&Path>,
+) -> Started {
     start_on(camera, &Board::detect().unwrap(), publish, state)
 }
 

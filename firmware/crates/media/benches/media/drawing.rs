@@ -1,0 +1,99 @@
+//! Milliseconds per frame of the overlay and of the generated street.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use config::{Draw, OverlayConfig};
+use domain::{BBox, Line, LineId, Point, Size, TrackId, Velocity, Zone, ZoneId};
+use edgecam_media::overlay::canvas::Canvas;
+use edgecam_media::overlay::paint::{FrameTime, Painter};
+use edgecam_media::overlay::palette::Colorimetry;
+use edgecam_media::scene::I420Mut;
+use edgecam_media::{OverlayBox, OverlayScene, SceneRenderer};
+
+use crate::median;
+
+const FRAMES: u32 = 500;
+
+pub(crate) fn run() {
+    for size in [Size::new(1280, 720), Size::new(1920, 1080)] {
+        println!(
+            "overlay {size} I420, 8 boxes, zone, line, clock: {:.3} ms per frame",
+            overlay(size, false)
+        );
+        println!(
+            "overlay {size} NV12, 8 boxes, zone, line, clock: {:.3} ms per frame",
+            overlay(size, true)
+        );
+    }
+    for size in [Size::new(768, 432), Size::new(1280, 720)] {
+        println!("scene {size} with truth: {:.3} ms per frame", scene(size));
+    }
+}
+
+/// Eight objects, a zone and a line.
+pub(crate) fn busy_scene() -> OverlayScene {
+    let object = |n: u16| OverlayBox {
+        bbox: BBox::new(f32::from(n) * 0.11, 0.3, 0.1, 0.35),
+        label: "person".into(),
+        score: 0.87,
+        track: Some(TrackId(u64::from(n) + 100)),
+        class: n,
+        velocity: Velocity { x: 0.01, y: 0.0 },
+        at: Duration::MAX,
+    };
+    let corners = [(0.1, 0.2), (0.9, 0.25), (0.8, 0.9), (0.2, 0.8)];
+    let polygon = corners.map(|(x, y)| Point::new(x, y)).to_vec();
+    let (from, to) = (Point::new(0.05, 0.6), Point::new(0.95, 0.7));
+    OverlayScene {
+        name: "Front door".into(),
+        boxes: (0..8).map(object).collect(),
+        zones: [Zone::new(ZoneId::new("yard"), polygon).unwrap()].into(),
+        lines: [Line::new(LineId::new("gate"), from, to).unwrap()].into(),
+    }
+}
+
+/// Everything that can be drawn.
+pub(crate) fn everything() -> OverlayConfig {
+    OverlayConfig {
+        boxes: Draw::On,
+        labels: Draw::On,
+        zones: Draw::On,
+        timestamp: Draw::On,
+        max_age: Duration::from_secs(1),
+    }
+}
+
+fn overlay(size: Size, nv12: bool) -> f64 {
+    let (w, h) = (size.width as usize, size.height as usize);
+    let (mut y, mut u, mut v) = (vec![90; w * h], vec![120; w * h / 2], vec![120; w * h / 4]);
+    let (scene, config) = (busy_scene(), everything());
+    let mut painter = Painter::new(h as i32, Colorimetry::BT709, jiff::tz::TimeZone::UTC);
+    let times = (0..FRAMES).map(|n| {
+        let began = Instant::now();
+        let canvas = if nv12 {
+            Canvas::nv12(w, h, (&mut y, w), (&mut u, w))
+        } else {
+            Canvas::i420(w, h, (&mut y, w), (&mut u, w / 2), (&mut v, w / 2))
+        };
+        let wall = jiff::Timestamp::from_millisecond(i64::from(n) * 33).unwrap();
+        let pts = Duration::from_millis(u64::from(n) * 33);
+        painter.paint(&mut canvas.unwrap(), &scene, &config, FrameTime { pts, wall });
+        black_box(&y);
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    median(times.collect())
+}
+
+fn scene(size: Size) -> f64 {
+    let (w, h) = (size.width as usize, size.height as usize);
+    let (mut y, mut u, mut v) = (vec![0; w * h], vec![0; w * h / 4], vec![0; w * h / 4]);
+    let mut renderer = SceneRenderer::new(7, size, 30);
+    let times = (0..u64::from(FRAMES)).map(|n| {
+        let began = Instant::now();
+        let mut picture = I420Mut { y: (&mut y, w), u: (&mut u, w / 2), v: (&mut v, w / 2) };
+        black_box(renderer.frame(n, &mut picture));
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    median(times.collect())
+}
