@@ -18,9 +18,7 @@ use url::Url;
 
 use crate::check::{self, Check};
 use crate::error::ConfigErrors;
-use crate::model::{
-    Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig,
-};
+use crate::model::{Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig};
 
 /// Checks complete settings (see [`crate::load`]) and turns them into a configuration.
 ///
@@ -111,7 +109,8 @@ fn mqtt(check: &mut Check<'_>, settings: &MqttSettings) -> Option<MqttConfig> {
     }
     let prefix = check.need_or("prefix", settings.prefix.clone(), String::new());
     topic_level(check, "prefix", &prefix);
-    let discovery = check.need_or("discovery_prefix", settings.discovery_prefix.clone(), String::new());
+    let discovery =
+        check.need_or("discovery_prefix", settings.discovery_prefix.clone(), String::new());
     let discovery_prefix = (!discovery.is_empty()).then_some(discovery);
     if let Some(prefix) = &discovery_prefix {
         topic_level(check, "discovery_prefix", prefix);
@@ -197,7 +196,10 @@ fn topic_level(check: &mut Check<'_>, field: &str, text: &str) {
     }
 }
 
-fn media_server(check: &mut Check<'_>, settings: &MediaServerSettings) -> Option<MediaServerConfig> {
+fn media_server(
+    check: &mut Check<'_>,
+    settings: &MediaServerSettings,
+) -> Option<MediaServerConfig> {
     let enabled = check.need_or("enabled", settings.enabled, false);
     let mut listen =
         |field: &str, value: &Option<String>| listen_on_port(check, field, value.as_ref());

@@ -1,10 +1,13 @@
 //! What differs between two settings, and what each difference costs.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use api::settings::Settings;
 
-use crate::model::CameraConfig;
+use crate::model::{CameraConfig, DetectorConfig, EncoderConfig};
+use crate::pointer;
 
 /// What a change of a setting costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,21 +40,151 @@ pub struct ConfigDiff {
     pub changes: Vec<FieldChange>,
 }
 
+/// What a change of each setting costs; `*` stands for a name that the owner chose. A test holds
+/// the table against the shape of the settings: a new field has to be put here.
+pub const COSTS: &[(&str, Cost)] = &[
+    ("/node/id", Cost::Restart),
+    ("/node/name", Cost::Restart),
+    ("/api/listen", Cost::Restart),
+    ("/data/dir", Cost::Restart),
+    ("/data/outbox_max_events", Cost::Restart),
+    ("/data/events_max", Cost::Restart),
+    ("/mqtt/enabled", Cost::Restart),
+    ("/mqtt/url", Cost::Restart),
+    ("/mqtt/username", Cost::Restart),
+    ("/mqtt/password", Cost::Restart),
+    ("/mqtt/ca_file", Cost::Restart),
+    ("/mqtt/client_cert_file", Cost::Restart),
+    ("/mqtt/client_key_file", Cost::Restart),
+    ("/mqtt/prefix", Cost::Restart),
+    ("/mqtt/discovery_prefix", Cost::Restart),
+    ("/mqtt/listen", Cost::Restart),
+    ("/mqtt/keep_alive_s", Cost::Restart),
+    ("/media_server/enabled", Cost::Restart),
+    ("/media_server/path", Cost::Restart),
+    ("/media_server/rtsp_listen", Cost::Restart),
+    ("/media_server/hls_listen", Cost::Restart),
+    ("/media_server/webrtc_listen", Cost::Restart),
+    ("/media_server/webrtc_udp_listen", Cost::Restart),
+    ("/media_server/control_listen", Cost::Restart),
+    ("/detector/model", Cost::Rebuild),
+    ("/detector/threads", Cost::Rebuild),
+    ("/detector/download", Cost::Restart),
+    ("/thermal/enabled", Cost::Live),
+    ("/thermal/sensor", Cost::Live),
+    ("/thermal/high_c", Cost::Live),
+    ("/thermal/critical_c", Cost::Live),
+    ("/thermal/rest_ms", Cost::Live),
+    ("/cameras/*/name", Cost::Live),
+    ("/cameras/*/enabled", Cost::Restart),
+    ("/cameras/*/source", Cost::Rebuild),
+    ("/cameras/*/loop_clip", Cost::Rebuild),
+    ("/cameras/*/scene_seed", Cost::Rebuild),
+    ("/cameras/*/video/width", Cost::Rebuild),
+    ("/cameras/*/video/height", Cost::Rebuild),
+    ("/cameras/*/video/fps", Cost::Rebuild),
+    ("/cameras/*/encoder/prefer", Cost::Rebuild),
+    ("/cameras/*/encoder/key_frame_interval_s", Cost::Rebuild),
+    ("/cameras/*/encoder/bitrate_kbps", Cost::Live),
+    ("/cameras/*/detection/enabled", Cost::Live),
+    ("/cameras/*/detection/max_fps", Cost::Live),
+    ("/cameras/*/detection/score_threshold", Cost::Live),
+    ("/cameras/*/detection/class_thresholds/*", Cost::Live),
+    ("/cameras/*/detection/size_thresholds", Cost::Live),
+    ("/cameras/*/detection/size_caps", Cost::Live),
+    ("/cameras/*/detection/large_cap", Cost::Live),
+    ("/cameras/*/detection/class_filters/*/max_count", Cost::Live),
+    ("/cameras/*/detection/class_filters/*/min_area", Cost::Live),
+    ("/cameras/*/detection/class_filters/*/min_aspect", Cost::Live),
+    ("/cameras/*/detection/class_filters/*/max_aspect", Cost::Live),
+    ("/cameras/*/detection/top_k", Cost::Live),
+    ("/cameras/*/detection/iou_threshold", Cost::Live),
+    ("/cameras/*/detection/max_detections", Cost::Live),
+    ("/cameras/*/detection/min_box_area_px", Cost::Live),
+    ("/cameras/*/detection/labels", Cost::Live),
+    ("/cameras/*/tracker/start_score", Cost::Live),
+    ("/cameras/*/tracker/match_iou", Cost::Live),
+    ("/cameras/*/tracker/ema_weight", Cost::Live),
+    ("/cameras/*/tracker/max_missed_ms", Cost::Live),
+    ("/cameras/*/tracker/confirm_hits", Cost::Live),
+    ("/cameras/*/overlay/boxes", Cost::Live),
+    ("/cameras/*/overlay/labels", Cost::Live),
+    ("/cameras/*/overlay/zones", Cost::Live),
+    ("/cameras/*/overlay/timestamp", Cost::Live),
+    ("/cameras/*/overlay/max_age_ms", Cost::Live),
+    ("/cameras/*/zones/*/polygon", Cost::Live),
+    ("/cameras/*/zones/*/labels", Cost::Live),
+    ("/cameras/*/zones/*/loitering_s", Cost::Live),
+    ("/cameras/*/zones/*/inertia", Cost::Live),
+    ("/cameras/*/lines/*/from", Cost::Live),
+    ("/cameras/*/lines/*/to", Cost::Live),
+    ("/cameras/*/lines/*/labels", Cost::Live),
+];
+
+/// What a change of the setting at `pointer` costs; `None`: there is no such setting.
+pub fn cost(pointer: &str) -> Option<Cost> {
+    let keys = pointer::keys(pointer);
+    let fits = |pattern: &str| {
+        let pattern = pattern.split('/').skip(1);
+        pattern.clone().count() == keys.len()
+            && pattern.zip(&keys).all(|(wanted, key)| wanted == "*" || wanted == key)
+    };
+    COSTS.iter().find(|(pattern, _)| fits(pattern)).map(|(_, cost)| *cost)
+}
+
 impl ConfigDiff {
     /// What must change in `old` to get `new`.
-    pub fn between(_old: &Settings, _new: &Settings) -> Self {
-        Self::default()
+    pub fn between(old: &Settings, new: &Settings) -> Self {
+        let (old, new) = (fields(old), fields(new));
+        let mut pointers: Vec<_> = old.keys().chain(new.keys()).collect();
+        pointers.sort();
+        pointers.dedup();
+        let differs = pointers.into_iter().filter(|pointer| old.get(*pointer) != new.get(*pointer));
+        let change = |pointer: &String| FieldChange {
+            pointer: pointer.clone(),
+            old: old.get(pointer).cloned(),
+            new: new.get(pointer).cloned(),
+            // A setting that the table does not know is the most expensive one.
+            cost: cost(pointer).unwrap_or(Cost::Restart),
+        };
+        Self { changes: differs.map(change).collect() }
     }
 
     /// The way back.
     #[must_use]
     pub fn flip(self) -> Self {
-        self
+        let flip = |change: FieldChange| FieldChange { old: change.new, new: change.old, ..change };
+        Self { changes: self.changes.into_iter().map(flip).collect() }
+    }
+
+    /// The most expensive of the changes; `None`: there are none.
+    pub fn cost(&self) -> Option<Cost> {
+        self.changes.iter().map(|change| change.cost).max()
+    }
+}
+
+/// Every setting that has a value, by its pointer. Lists count as one value.
+fn fields(settings: &Settings) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    // Settings are plain data: they always have a JSON form.
+    collect("", serde_json::to_value(settings).unwrap_or_default(), &mut found);
+    found
+}
+
+fn collect(at: &str, value: Value, found: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                collect(&pointer::join(at, &key), value, found);
+            }
+        }
+        Value::Null => {}
+        value => drop(found.insert(at.to_owned(), value)),
     }
 }
 
 /// What a camera process has to do about a new configuration. Fields are JSON pointers inside the
-/// camera, such as `/encoder/bitrate_kbps`.
+/// camera, such as `/encoder/bitrate_kbps`; those of all cameras begin with their section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing differs.
@@ -63,6 +196,155 @@ pub enum Change {
 }
 
 /// Compares what a camera process runs on with what it is to run on.
-pub fn camera_change(_old: &CameraConfig, _new: &CameraConfig) -> Change {
-    Change::None
+pub fn camera_change(old: &CameraConfig, new: &CameraConfig) -> Change {
+    let rebuild = differing(&rebuild_parts(old, new));
+    if !rebuild.is_empty() {
+        return Change::Rebuild(rebuild);
+    }
+    let live = differing(&live_parts(old, new));
+    if live.is_empty() { Change::None } else { Change::Live(live) }
+}
+
+fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
+    parts.iter().filter(|(_, differs)| *differs).map(|(field, _)| *field).collect()
+}
+
+// Both functions take the configuration apart field by field, so that a new field does not compile
+// until someone decides what it costs.
+
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 7] {
+    let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
+    let DetectorConfig { enabled: _, model, threads, min_interval: _ } = &new.detector;
+    [
+        ("/enabled", new.enabled != old.enabled),
+        ("/source", new.source != old.source),
+        ("/video", new.video != old.video),
+        ("/encoder/prefer", ladder != old.encoder.ladder),
+        ("/encoder/key_frame_interval_s", key_frame_interval != old.encoder.key_frame_interval),
+        ("/detector/model", *model != old.detector.model),
+        ("/detector/threads", *threads != old.detector.threads),
+    ]
+}
+
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 10] {
+    let CameraConfig {
+        id: _,
+        name,
+        enabled: _,
+        source: _,
+        video: _,
+        encoder,
+        detector,
+        detection,
+        tracker,
+        overlay,
+        zones,
+        lines,
+        thermal,
+    } = new;
+    [
+        ("/name", *name != old.name),
+        ("/encoder/bitrate_kbps", encoder.bitrate_kbps != old.encoder.bitrate_kbps),
+        ("/detection/enabled", detector.enabled != old.detector.enabled),
+        ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
+        ("/detection", *detection != old.detection),
+        ("/tracker", *tracker != old.tracker),
+        ("/overlay", *overlay != old.overlay),
+        ("/zones", *zones != old.zones),
+        ("/lines", *lines != old.lines),
+        ("/thermal", *thermal != old.thermal),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Layers, load};
+    use crate::shape::Shape;
+
+    fn settings(set: &[&str]) -> crate::Loaded {
+        let set = set.iter().map(|&text| text.to_owned()).collect();
+        load(&Layers { set, ..Layers::default() }).unwrap()
+    }
+
+    fn patterns(at: &str, shape: &Shape, found: &mut Vec<String>) {
+        match shape {
+            Shape::Group(fields) => {
+                fields.iter().for_each(|f| patterns(&format!("{at}/{}", f.name), &f.shape, found));
+            }
+            Shape::Map { of, .. } => patterns(&format!("{at}/*"), of, found),
+            _ => found.push(at.to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_setting_has_a_cost_and_every_cost_a_setting() {
+        let mut there = Vec::new();
+        patterns("", Shape::settings(), &mut there);
+        let mut decided: Vec<_> = COSTS.iter().map(|(pattern, _)| (*pattern).to_owned()).collect();
+        there.sort();
+        decided.sort();
+        assert_eq!(there, decided);
+    }
+
+    #[test]
+    fn a_difference_names_the_field_both_values_and_what_it_costs() {
+        let old = settings(&[]).settings;
+        let new =
+            settings(&["cameras.cam.encoder.bitrate_kbps=800", "detector.threads=2"]).settings;
+        let diff = ConfigDiff::between(&old, &new);
+        let shown: Vec<_> = diff.changes.iter().map(|c| (c.pointer.as_str(), c.cost)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("/cameras/cam/encoder/bitrate_kbps", Cost::Live),
+                ("/detector/threads", Cost::Rebuild)
+            ]
+        );
+        assert_eq!(diff.changes[0].new, Some(800.into()));
+        assert_eq!(diff.cost(), Some(Cost::Rebuild));
+    }
+
+    #[test]
+    fn the_way_back_is_the_difference_the_other_way_round() {
+        let old = settings(&[
+            "cameras.cam.name=Door",
+            "cameras.cam.lines.a.from=[0.1, 0.5]",
+            "cameras.cam.lines.a.to=[0.9, 0.5]",
+        ])
+        .settings;
+        let new = settings(&["cameras.back.source=libcamera"]).settings;
+        let there = ConfigDiff::between(&old, &new);
+        assert!(!there.changes.is_empty());
+        assert_eq!(there.clone().flip(), ConfigDiff::between(&new, &old));
+        assert_eq!(there.clone().flip().flip(), there);
+        assert_eq!(ConfigDiff::between(&old, &old), ConfigDiff::default());
+    }
+
+    /// Applies one setting to the only camera and says what its process has to do.
+    fn change(set: &str) -> Change {
+        let camera = |loaded: &crate::Loaded| loaded.config.cameras[0].clone();
+        camera_change(&camera(&settings(&[])), &camera(&settings(&[set])))
+    }
+
+    #[test]
+    fn a_camera_takes_over_what_is_live_and_starts_again_for_the_rest() {
+        assert_eq!(change("cameras.cam.encoder.bitrate_kbps=2500"), Change::None);
+        for (set, field) in [
+            ("cameras.cam.encoder.bitrate_kbps=800", "/encoder/bitrate_kbps"),
+            ("cameras.cam.detection.score_threshold=0.9", "/detection"),
+            ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
+            ("cameras.cam.overlay.boxes=false", "/overlay"),
+            ("thermal.high_c=60", "/thermal"),
+        ] {
+            assert_eq!(change(set), Change::Live(vec![field]), "{set}");
+        }
+        for (set, field) in [
+            ("cameras.cam.source=libcamera", "/source"),
+            ("cameras.cam.encoder.key_frame_interval_s=1", "/encoder/key_frame_interval_s"),
+            ("detector.threads=2", "/detector/threads"),
+        ] {
+            assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
+        }
+    }
 }

@@ -118,7 +118,11 @@ fn located(mistake: &Mistake, own: &BTreeMap<String, String>) -> Mistake {
 fn merge(layers: &Layers, mistakes: &mut Vec<Mistake>) -> Tree {
     let mut all = vec![
         toml_layer("built-in defaults", BUILT_IN, mistakes),
-        toml_layer(&format!("defaults of board {}", layers.board.name()), layers.board.defaults(), mistakes),
+        toml_layer(
+            &format!("defaults of board {}", layers.board.name()),
+            layers.board.defaults(),
+            mistakes,
+        ),
         host_layer(&layers.host),
     ];
     all.extend(layers.files.iter().filter_map(|path| file_layer(path, mistakes)));

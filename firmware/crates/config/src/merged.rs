@@ -71,7 +71,8 @@ impl Source for Layer {
 
 /// All of `layers`, each over the one before.
 pub(crate) fn merge(layers: Vec<Layer>, mistakes: &mut Vec<Mistake>) -> Tree {
-    let builder = layers.into_iter().fold(config_rs::Config::builder(), |b, layer| b.add_source(layer));
+    let builder =
+        layers.into_iter().fold(config_rs::Config::builder(), |b, layer| b.add_source(layer));
     let mut tree = Tree::default();
     match builder.build() {
         Ok(merged) => {

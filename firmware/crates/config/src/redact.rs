@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_broken_url_shows_no_password_either() {
-        for text in ["rtsp://u:c4nary@ho st/x", "rtsp://u:c4/nary@[bad", "http://u:c4nary@h:99999/"] {
+        for text in ["rtsp://u:c4nary@ho st/x", "rtsp://u:c4/nary@[bad", "http://u:c4nary@h:99999/"]
+        {
             assert!(!redact_url(text).contains("nary"), "{}", redact_url(text));
         }
         assert_eq!(in_text(r#""rtsp://10.0.0.9/a@b""#), r#""rtsp://b""#);

@@ -53,10 +53,7 @@ fn keys_of_variable(place: &str) -> Vec<String> {
 }
 
 /// The settings of the command line, `key.key=value` each.
-pub(crate) fn from_command_line(
-    set: &[String],
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<TextSetting> {
+pub(crate) fn from_command_line(set: &[String], mistakes: &mut Vec<Mistake>) -> Vec<TextSetting> {
     let parse = |entry: &String| {
         let Some((place, text)) = entry.split_once('=') else {
             let reason = format!("`{entry}` on the command line is not of the form key.key=value");
@@ -98,7 +95,9 @@ fn place(keys: &[String]) -> Result<&'static Shape, String> {
     keys.iter().try_fold(Shape::settings(), |shape, key| match (shape.child(key), shape) {
         (Some(child), _) => Ok(child),
         (None, Shape::Group(fields)) => Err(unknown(key, fields)),
-        (None, other) => Err(format!("is no setting: what stands before `{key}` is {}", other.noun())),
+        (None, other) => {
+            Err(format!("is no setting: what stands before `{key}` is {}", other.noun()))
+        }
     })
 }
 
@@ -107,9 +106,10 @@ fn value(shape: &Shape, text: &str) -> Result<Value, String> {
     let wrong = || format!("must be {}", shape.noun());
     match shape {
         Shape::Text | Shape::Word(_) => Ok(Value::String(text.into())),
-        Shape::Whole => trimmed.parse::<i64>().map(Value::from).or_else(|_| {
-            trimmed.parse::<u64>().map(Value::from).map_err(|_| wrong())
-        }),
+        Shape::Whole => trimmed
+            .parse::<i64>()
+            .map(Value::from)
+            .or_else(|_| trimmed.parse::<u64>().map(Value::from).map_err(|_| wrong())),
         Shape::Number => trimmed
             .parse::<f64>()
             .ok()

@@ -190,7 +190,8 @@ fn zones(check: &mut Check<'_>, all: &BTreeMap<String, ZoneSettings>) -> Option<
 fn zone(check: &mut Check<'_>, id: &str, settings: &ZoneSettings) -> Option<Zone> {
     check.id("", id);
     let labels = detection::labels(check, settings.labels.as_deref());
-    let loitering = check.within("loitering_s", settings.loitering_s.unwrap_or(0.0), 0.0..=86_400.0);
+    let loitering =
+        check.within("loitering_s", settings.loitering_s.unwrap_or(0.0), 0.0..=86_400.0);
     let inertia = check.within("inertia", settings.inertia.unwrap_or(ZONE_INERTIA), 1..=30);
     let corners = settings.polygon.len();
     if !(3..=64).contains(&corners) {
