@@ -63,7 +63,7 @@ impl fmt::Display for Mistake {
             f.write_str(": ")?;
         }
         f.write_str(&self.reason)?;
-        match &self.origin {
+        match self.origin.as_deref().filter(|origin| !origin.is_empty()) {
             Some(origin) => write!(f, " (set by {origin})"),
             None => Ok(()),
         }
