@@ -3,7 +3,7 @@
 //! what it gets can always be decoded; nobody else notices.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,10 +79,7 @@ impl Taker {
 impl EncodedFrames {
     /// The next frame, waited for at most `timeout`; `None` when none came.
     pub fn next(&self, timeout: Duration) -> Option<EncodedFrame> {
-        match self.queue.recv_timeout(timeout) {
-            Ok(frame) => Some(frame),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.queue.recv_timeout(timeout).ok()
     }
 
     /// Times that the queue was full.

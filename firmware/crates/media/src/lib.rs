@@ -25,7 +25,7 @@
 extern crate self as edgecam_media;
 #[cfg(test)]
 #[path = "../tests/it/support.rs"]
-#[allow(dead_code, reason = "shared with the tests from outside")]
+#[allow(dead_code, clippy::unwrap_used, reason = "shared with the tests from outside")]
 mod support;
 
 mod attempt;

@@ -28,7 +28,7 @@ pub(crate) fn tear_down(pipeline: &gst::Pipeline) {
             let _ = thread.join();
         }
         Err(_) => {
-            tracing::warn!(pipeline = %pipeline.name(), "a pipeline does not stop: left behind")
+            tracing::warn!(pipeline = %pipeline.name(), "a pipeline does not stop: left behind");
         }
     }
 }

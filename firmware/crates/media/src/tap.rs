@@ -114,9 +114,12 @@ impl Scaler {
                 .build()
                 .ok()?;
         let mut config = gst_video::VideoConverterConfig::new();
-        // Averages over the pixels that fall into one: nothing small is skipped, as it would be
-        // with two taps.
+        // Plain bilinear, as detectors are trained and measured with. Averaging over all pixels
+        // that fall into one costs twice to six times as much (768×432: 0.74 instead of 0.35 ms).
         config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
+        config.set_resampler_taps(2);
+        // At this size nobody sees how chroma was interpolated.
+        config.set_chroma_mode(gst_video::VideoChromaMode::None);
         config.set_dither_method(gst_video::VideoDitherMethod::None);
         let converter = gst_video::VideoConverter::new(from, &to, Some(config)).ok()?;
         let out = gst::Buffer::with_size(to.size()).ok()?;

@@ -1,5 +1,7 @@
 //! What the overlay draws, pixel by pixel, and that it never draws anywhere else.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::time::Duration;
 
 use config::{Draw, OverlayConfig};

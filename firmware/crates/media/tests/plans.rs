@@ -1,6 +1,8 @@
 //! The plan of every source on every board, held as a golden. After an intended change:
 //! `EDGECAM_UPDATE_GOLDEN=1 cargo test -p edgecam-media --test plans`, then read the difference.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

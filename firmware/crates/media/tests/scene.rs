@@ -1,5 +1,7 @@
 //! The generated street: the same every time, and its truth is what was drawn.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Size;

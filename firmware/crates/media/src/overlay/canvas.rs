@@ -99,30 +99,35 @@ impl<'a> Canvas<'a> {
     pub fn i420(
         width: usize,
         height: usize,
-        y: PlaneData<'a>,
-        u: PlaneData<'a>,
-        v: PlaneData<'a>,
+        (y, y_stride): PlaneData<'a>,
+        (u, u_stride): PlaneData<'a>,
+        (v, v_stride): PlaneData<'a>,
     ) -> Option<Self> {
         let (half_w, half_h) = (width.div_ceil(2), height.div_ceil(2));
         Some(Self {
             width: i32::try_from(width).ok()?,
             height: i32::try_from(height).ok()?,
-            luma: Plane::new(y.0, y.1, width, height)?,
+            luma: Plane::new(y, y_stride, width, height)?,
             chroma: Chroma::Planar {
-                u: Plane::new(u.0, u.1, half_w, half_h)?,
-                v: Plane::new(v.0, v.1, half_w, half_h)?,
+                u: Plane::new(u, u_stride, half_w, half_h)?,
+                v: Plane::new(v, v_stride, half_w, half_h)?,
             },
         })
     }
 
     /// A picture in NV12; `None` where a plane is too short for the size.
-    pub fn nv12(width: usize, height: usize, y: PlaneData<'a>, uv: PlaneData<'a>) -> Option<Self> {
+    pub fn nv12(
+        width: usize,
+        height: usize,
+        (y, y_stride): PlaneData<'a>,
+        (uv, uv_stride): PlaneData<'a>,
+    ) -> Option<Self> {
         let (half_w, half_h) = (width.div_ceil(2), height.div_ceil(2));
         Some(Self {
             width: i32::try_from(width).ok()?,
             height: i32::try_from(height).ok()?,
-            luma: Plane::new(y.0, y.1, width, height)?,
-            chroma: Chroma::Interleaved(Plane::new(uv.0, uv.1, half_w * 2, half_h)?),
+            luma: Plane::new(y, y_stride, width, height)?,
+            chroma: Chroma::Interleaved(Plane::new(uv, uv_stride, half_w * 2, half_h)?),
         })
     }
 

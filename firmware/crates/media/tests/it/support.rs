@@ -163,7 +163,7 @@ pub(crate) fn clip(test: &str, name: &str) -> Option<PathBuf> {
 /// `value`; where it is none, says that `test` is skipped and why.
 pub(crate) fn skip_unless<T>(test: &str, value: Option<T>, why: &str) -> Option<T> {
     if value.is_none() {
-        #[expect(clippy::print_stderr, reason = "the summary of the tests looks for it")]
+        #[allow(clippy::print_stderr, reason = "the summary of the tests looks for it")]
         {
             eprintln!("skipped: {test}: {why}");
         }
