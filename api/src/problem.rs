@@ -8,14 +8,17 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// A URI that names the kind of problem: `urn:edgecam:problem:<code>`.
     #[serde(rename = "type")]
+    #[schema(example = "urn:edgecam:problem:not_found")]
     pub type_: String,
     /// The kind of problem in a few words.
     pub title: String,
-    /// HTTP status.
+    /// HTTP status, 400..=599.
+    #[schema(minimum = 400, maximum = 599, example = 404)]
     pub status: u16,
     /// What went wrong here, and the way out.
     pub detail: String,
     /// Stable word for programs.
+    #[schema(example = "not_found")]
     pub code: String,
     /// Everything that is wrong with the input, where it is the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -25,8 +28,9 @@ pub struct Problem {
 /// One thing that is wrong with the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldProblem {
-    /// JSON pointer to the field.
-    #[schema(example = "/cameras/front/encoder/bitrate_kbps")]
+    /// JSON pointer to the field in the body that was sent; `?` and the name for a parameter of
+    /// the query.
+    #[schema(example = "/encoder/bitrate_kbps")]
     pub pointer: String,
     /// What is wrong with it and what would be right.
     pub detail: String,

@@ -167,6 +167,19 @@ pub struct EventPage {
     pub next_cursor: Option<String>,
 }
 
+/// Data of the event `gap` on the event stream: announcements that the reader has not seen are not
+/// kept any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamGap {
+    /// The reader has seen everything up to this `seq`. Where it is above `resumes_at`, the event
+    /// store was lost and numbers from anew.
+    #[schema(example = 120)]
+    pub after: u64,
+    /// The stream goes on from this `seq`.
+    #[schema(example = 4711)]
+    pub resumes_at: u64,
+}
+
 /// Whether the product can do its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {

@@ -4,14 +4,42 @@
 //! |---|---|
 //! | [`ports`] | what the API needs from the rest of the product |
 //! | [`server`] | bind, serve, stop |
+//! | [`limits`] | how much a client may take, in time and number |
+//! | `app` | the router with everything around it |
+//! | `routes` | the one list of everything that is served, and the handlers |
+//! | `follow` | announcements from any point on, without gap or duplicate |
+//! | `patch` | a merge patch onto a camera's settings (pure) |
+//! | `metrics` | the metrics page |
+//! | `problem` | failures → HTTP statuses and bodies, the only place |
+//! | `extract` | what is read from requests |
+//! | `openapi`, `examples` | the OpenAPI document |
+//! | `state` | what every handler has at hand |
+//!
+//! One task accepts; one task per connection serves it and ends with the server. Nothing is kept
+//! here: every answer is asked from the ports.
+//!
+//! Invariant: a client, however slow, hung or many, costs a connection and no more. Nothing waits
+//! for it, and what is queued for it is bounded.
 
+mod app;
+mod examples;
+mod extract;
+mod follow;
+pub mod limits;
+mod metrics;
+mod openapi;
+mod patch;
 pub mod ports;
+mod problem;
+mod routes;
 pub mod server;
+mod state;
 
+pub use limits::Limits;
 pub use ports::{PortError, Ports};
 pub use server::{Bound, ControlServer, ServeError};
 
 /// The OpenAPI document of the API, JSON with a line break at its end.
 pub fn openapi_json() -> String {
-    String::new()
+    openapi::document_text().to_owned()
 }

@@ -1,0 +1,100 @@
+//! What is read from requests, with a problem body for whatever cannot be read.
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::problem::{Failure, Fault};
+
+/// Media type of an RFC 7396 merge patch.
+pub(crate) const MERGE_PATCH_JSON: &str = "application/merge-patch+json";
+
+/// The parameters after the `?`.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let reason = text.strip_prefix("Failed to deserialize query string: ");
+                let reason = reason.unwrap_or(&text);
+                let detail = format!("the query is not understood: {reason}");
+                Err(Failure::new(Fault::Malformed, detail))
+            }
+        }
+    }
+}
+
+/// A name in the path.
+pub(crate) struct PathName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Path::<HashMap<String, String>>::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Self(names.into_values().next().unwrap_or_default())),
+            Err(rejection) => Err(Failure::new(Fault::Malformed, rejection.body_text())),
+        }
+    }
+}
+
+/// The name or address under which the client reached us, without port, IPv6 in brackets.
+pub(crate) struct ReachedAs(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for ReachedAs {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let given = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = given.and_then(|host| host.parse::<Authority>().ok());
+        let host = host.map_or_else(|| "localhost".to_owned(), |host| host.host().to_owned());
+        Ok(Self(host))
+    }
+}
+
+/// A body that is a JSON merge patch.
+pub(crate) struct MergePatch(pub(crate) Value);
+
+impl<S: Send + Sync> FromRequest<S> for MergePatch {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if ![MERGE_PATCH_JSON, "application/json"].iter().any(|t| t.eq_ignore_ascii_case(essence)) {
+            let detail = format!(
+                "the body must be sent as {MERGE_PATCH_JSON} or application/json, not as \"{essence}\""
+            );
+            return Err(Failure::new(Fault::MediaType, detail));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let fault = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+                _ => Fault::Malformed,
+            };
+            let detail = match fault {
+                Fault::TooLarge => "a body may have at most 1 MiB".to_owned(),
+                _ => format!("the body did not arrive whole: {}", rejection.body_text()),
+            };
+            Failure::new(fault, detail)
+        })?;
+        match serde_json::from_slice(&body) {
+            Ok(patch) => Ok(Self(patch)),
+            Err(error) => {
+                Err(Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The OpenAPI document: its frame, the error responses that operations name, and its text.
+
+use std::sync::LazyLock;
+
+use api::problem::{FieldProblem, Problem};
+use api::resources::StreamGap;
+use base::error::ErrorKind;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{OpenApi, ToResponse};
+
+use crate::examples;
+use crate::patch::json;
+use crate::problem::{Failure, Fault, PROBLEM_JSON};
+use crate::routes;
+
+/// The frame of the document; the operations come from the routes.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "EdgeCam",
+        description = "The control plane of an EdgeCam: cameras, events, streams, detector and device.\n\n\
+            Errors are `application/problem+json` (RFC 9457) with a stable `code`; where the input is to blame, \
+            `errors` names every field at once. Changes are merge patches (RFC 7396). Times are RFC 3339, UTC. \
+            Within `/api/v1` only additions are made: ignore fields that you do not know.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
+        contact(name = "EdgeCam", url = "https://github.com/edgecam/edgecam"),
+    ),
+    servers((url = "/", description = "This device.")),
+    tags(
+        (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
+        (name = "events", description = "What happened: stored, and as it happens."),
+        (name = "device", description = "The machine, its streams, its detector and its models."),
+        (name = "health", description = "For watchdogs and monitoring."),
+        (name = "pages", description = "For people."),
+    ),
+    components(
+        schemas(Problem, StreamGap),
+        responses(
+            Malformed, NotFound, NotLive, TooLarge, UnsupportedMediaType, Invalid, Unavailable, Trouble
+        ),
+    ),
+)]
+pub(crate) struct Document;
+
+/// The document as it is served and as it lies in `api/openapi.json`: JSON with a line break at
+/// its end.
+pub(crate) fn document_text() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let mut document = routes::all().into_openapi();
+        examples::put_into(&mut document);
+        // Infallible: the document has string keys only. An empty one would fail its golden test.
+        document.to_pretty_json().unwrap_or_default() + "\n"
+    });
+    &TEXT
+}
+
+/// An error response whose example is a body that is really answered.
+macro_rules! refusals {
+    ($($name:ident = $description:literal, $failure:expr;)*) => {$(
+        #[doc = $description]
+        pub(crate) struct $name;
+
+        impl<'r> ToResponse<'r> for $name {
+            fn response() -> (&'r str, RefOr<Response>) {
+                let content = ContentBuilder::new()
+                    .schema(Some(Ref::from_schema_name("Problem")))
+                    .example(Some(json(&$failure.problem())))
+                    .build();
+                let response = ResponseBuilder::new()
+                    .description($description)
+                    .content(PROBLEM_JSON, content)
+                    .build();
+                (stringify!($name), response.into())
+            }
+        }
+    )*};
+}
+
+refusals! {
+    Malformed = "The request cannot be read: the body is no JSON, the query is not understood.",
+        Failure::new(Fault::Malformed, "the body is no JSON: expected value at line 1 column 1");
+    NotFound = "There is no such thing.",
+        Failure::of(ErrorKind::NotFound, "there is no camera \"back\"; /api/v1/cameras lists them");
+    NotLive = "These fields cannot be changed while the camera runs.",
+        Failure::of(
+            ErrorKind::FailedPrecondition,
+            "nothing was changed: /video/width cannot be changed while the camera runs",
+        )
+        .with_errors(vec![FieldProblem {
+            pointer: "/video/width".into(),
+            detail: "cannot be changed while the camera runs".into(),
+        }]);
+    TooLarge = "The body is longer than 1 MiB.",
+        Failure::new(Fault::TooLarge, "a body may have at most 1 MiB");
+    UnsupportedMediaType = "The body is not sent as JSON.",
+        Failure::new(Fault::MediaType, "the body must be sent as application/merge-patch+json");
+    Invalid = "The input is wrong; `errors` names every field.",
+        Failure::input(
+            "a field is wrong; nothing was changed",
+            vec![FieldProblem {
+                pointer: "/encoder/bitrate_kbps".into(),
+                detail: "must be within 100..=25000".into(),
+            }],
+        );
+    Unavailable = "Not available now; a later try may succeed. `Retry-After` says when.",
+        Failure::of(ErrorKind::Unavailable, "the camera shows nothing yet");
+    Trouble = "Anything else that goes wrong.",
+        Failure::of(ErrorKind::DeadlineExceeded, "no answer within 10 s");
+}

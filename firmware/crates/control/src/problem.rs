@@ -1,0 +1,184 @@
+//! The only place where a failure becomes an HTTP status: RFC 9457 bodies
+//! (`application/problem+json`) for every error, ours and those of the protocol.
+
+use api::problem::{FieldProblem, Problem};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base::error::ErrorKind;
+
+use crate::ports::PortError;
+
+/// Media type of error bodies.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What kind of failure: the product's own, or one of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A failure of the product, or input that it refuses.
+    Of(ErrorKind),
+    /// The request cannot be read: its body is no JSON, its query no query.
+    Malformed,
+    /// No such address.
+    UnknownPath,
+    /// The address exists, but not for this method.
+    Method,
+    /// The body is too long.
+    TooLarge,
+    /// The body is of a type that is not taken.
+    MediaType,
+}
+
+impl Fault {
+    /// Status, code for programs and title for people.
+    fn row(self) -> (StatusCode, &'static str, &'static str) {
+        use ErrorKind as K;
+        use StatusCode as S;
+        match self {
+            Self::Of(K::InvalidArgument) => {
+                (S::UNPROCESSABLE_ENTITY, "invalid_argument", "The input is wrong")
+            }
+            Self::Of(K::NotFound) => (S::NOT_FOUND, "not_found", "There is no such thing"),
+            Self::Of(K::FailedPrecondition) => {
+                (S::CONFLICT, "failed_precondition", "Not possible in its present state")
+            }
+            Self::Of(K::Aborted) => {
+                (S::PRECONDITION_FAILED, "aborted", "Someone else changed it in between")
+            }
+            Self::Of(K::Unavailable) => {
+                (S::SERVICE_UNAVAILABLE, "unavailable", "Not available now")
+            }
+            Self::Of(K::DeadlineExceeded) => {
+                (S::GATEWAY_TIMEOUT, "deadline_exceeded", "It took too long")
+            }
+            Self::Of(K::ResourceExhausted) => {
+                (S::SERVICE_UNAVAILABLE, "resource_exhausted", "A limit is used up")
+            }
+            Self::Of(K::Unauthenticated) => {
+                (S::UNAUTHORIZED, "unauthenticated", "Who calls is not known")
+            }
+            Self::Of(K::PermissionDenied) => {
+                (S::FORBIDDEN, "permission_denied", "Who calls may not do this")
+            }
+            Self::Of(K::Internal) => {
+                (S::INTERNAL_SERVER_ERROR, "internal", "A fault of the product")
+            }
+            Self::Malformed => (S::BAD_REQUEST, "malformed", "The request cannot be read"),
+            Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "There is nothing at this address"),
+            Self::Method => {
+                (S::METHOD_NOT_ALLOWED, "method_not_allowed", "The address has no such method")
+            }
+            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "The body is too long"),
+            Self::MediaType => {
+                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of a wrong type")
+            }
+        }
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> StatusCode {
+        self.row().0
+    }
+}
+
+/// Why a request is not answered as it was meant to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    fault: Fault,
+    detail: String,
+    errors: Vec<FieldProblem>,
+}
+
+impl Failure {
+    /// A failure, with what went wrong and the way out.
+    pub(crate) fn new(fault: Fault, detail: impl Into<String>) -> Self {
+        Self { fault, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// A failure of the product, or input that it refuses.
+    pub(crate) fn of(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Self::new(Fault::Of(kind), detail)
+    }
+
+    /// Input that is refused for these reasons.
+    pub(crate) fn input(detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
+        Self::of(ErrorKind::InvalidArgument, detail).with_errors(errors)
+    }
+
+    /// The same, with the fields that are to blame.
+    #[must_use]
+    pub(crate) fn with_errors(self, errors: Vec<FieldProblem>) -> Self {
+        Self { errors, ..self }
+    }
+
+    /// The body.
+    pub(crate) fn problem(self) -> Problem {
+        let (status, code, title) = self.fault.row();
+        Problem {
+            type_: format!("urn:edgecam:problem:{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: code.to_owned(),
+            errors: self.errors,
+        }
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::of(error.kind, error.detail).with_errors(error.errors)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = self.fault.status();
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(detail = self.detail, "a request failed by a fault of ours");
+        }
+        let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_failure_has_a_code_of_its_own() {
+        use ErrorKind as K;
+        let kinds = [
+            K::InvalidArgument,
+            K::NotFound,
+            K::FailedPrecondition,
+            K::Aborted,
+            K::Unavailable,
+            K::DeadlineExceeded,
+            K::ResourceExhausted,
+            K::Unauthenticated,
+            K::PermissionDenied,
+            K::Internal,
+        ];
+        let ours = kinds.map(Fault::Of);
+        let protocol = [
+            Fault::Malformed,
+            Fault::UnknownPath,
+            Fault::Method,
+            Fault::TooLarge,
+            Fault::MediaType,
+        ];
+        let codes: Vec<_> = ours.iter().chain(&protocol).map(|fault| fault.row().1).collect();
+        let once: std::collections::BTreeSet<_> = codes.iter().collect();
+        assert_eq!(once.len(), codes.len(), "{codes:?}");
+        for fault in ours.iter().chain(&protocol) {
+            assert!(fault.status().is_client_error() || fault.status().is_server_error());
+        }
+    }
+}

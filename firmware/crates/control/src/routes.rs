@@ -1,0 +1,49 @@
+//! The one list of everything that is served. Every route comes from a documented handler, so the
+//! router and the OpenAPI document cannot differ.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`health`] | liveness, readiness, metrics |
+//! | [`device`] | version, system, streams, detector, models |
+//! | [`cameras`] | cameras: state, settings, snapshot, statistics |
+//! | [`events`] | stored announcements, page by page |
+//! | [`live`] | announcements as they happen |
+//! | [`pages`] | the landing page, the OpenAPI document and its reference page |
+
+pub(crate) mod cameras;
+pub(crate) mod device;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod live;
+pub(crate) mod pages;
+
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::openapi::Document;
+use crate::state::App;
+
+/// All routes with their documentation.
+pub(crate) fn all() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(cameras::list))
+        .routes(routes!(cameras::get, cameras::patch))
+        .routes(routes!(cameras::snapshot))
+        .routes(routes!(cameras::stats))
+        .routes(routes!(events::list))
+        .routes(routes!(events::get))
+        .routes(routes!(live::events))
+        .routes(routes!(device::streams))
+        .routes(routes!(device::detector))
+        .routes(routes!(device::models))
+        .routes(routes!(device::system))
+        .routes(routes!(device::version))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(pages::landing))
+        .routes(routes!(pages::openapi))
+        .routes(routes!(pages::reference))
+        .routes(routes!(pages::reference_file))
+}

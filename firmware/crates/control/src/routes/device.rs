@@ -1,0 +1,96 @@
+//! The device as a whole: what it is, how it is, what it streams and what it sees with.
+
+use api::event::SCHEMA;
+use api::resources::{Detector, Model, Stream, System, Version};
+use axum::Json;
+use axum::extract::State;
+
+use crate::extract::ReachedAs;
+use crate::openapi::{Trouble, Unavailable};
+use crate::ports::Ports;
+use crate::problem::Failure;
+
+/// What this is
+///
+/// Product, version, and the versions of the API and of the event schema that it speaks.
+#[utoipa::path(
+    get,
+    path = "/api/v1/version",
+    tag = "device",
+    responses((status = 200, description = "What this is.", body = Version))
+)]
+pub(crate) async fn version() -> Json<Version> {
+    Json(Version {
+        product: "EdgeCam".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api: "v1".into(),
+        event_schema: SCHEMA.into(),
+    })
+}
+
+/// The machine and what runs on it
+///
+/// Board, load, memory, disk, temperature, the MQTT session, and the programs that the daemon runs.
+#[utoipa::path(
+    get,
+    path = "/api/v1/system",
+    tag = "device",
+    responses((status = 200, description = "The machine.", body = System))
+)]
+pub(crate) async fn system(State(ports): State<Ports>) -> Json<System> {
+    Json(ports.system.system())
+}
+
+/// Where the streams can be watched
+///
+/// Addresses carry the name under which the client reached this API (its `Host` header), so they
+/// work from where the client is. Ordered by camera.
+#[utoipa::path(
+    get,
+    path = "/api/v1/streams",
+    tag = "device",
+    responses(
+        (status = 200, description = "One per camera.", body = Vec<Stream>),
+        (status = 503, response = Unavailable),
+        (status = "default", response = Trouble),
+    )
+)]
+pub(crate) async fn streams(
+    State(ports): State<Ports>,
+    ReachedAs(host): ReachedAs,
+) -> Result<Json<Vec<Stream>>, Failure> {
+    Ok(Json(ports.streams.list(&host).await?))
+}
+
+/// The detector
+///
+/// Its settings, which hold for all cameras, and what it does for each of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/detector",
+    tag = "device",
+    responses((status = 200, description = "The detector.", body = Detector))
+)]
+pub(crate) async fn detector(State(ports): State<Ports>) -> Json<Detector> {
+    let cameras = ports.cameras.list().into_iter();
+    Json(Detector {
+        settings: ports.settings.current().detector.clone(),
+        cameras: cameras.map(|camera| (camera.id, camera.detector)).collect(),
+    })
+}
+
+/// The models that this device knows
+///
+/// `detector.model` chooses one of them by name. Ordered by name.
+#[utoipa::path(
+    get,
+    path = "/api/v1/models",
+    tag = "device",
+    responses(
+        (status = 200, description = "The models.", body = Vec<Model>),
+        (status = "default", response = Trouble),
+    )
+)]
+pub(crate) async fn models(State(ports): State<Ports>) -> Result<Json<Vec<Model>>, Failure> {
+    Ok(Json(ports.models.list().await?))
+}

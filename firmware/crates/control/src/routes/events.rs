@@ -1,0 +1,186 @@
+//! Stored announcements, page by page.
+
+use api::event::{Event, Kind, Phase};
+use api::problem::FieldProblem;
+use api::resources::EventPage;
+use axum::Json;
+use axum::extract::State;
+use base::error::ErrorKind;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::extract::{PathName, QueryOf};
+use crate::openapi::{Invalid, Malformed, NotFound, Trouble};
+use crate::ports::{EventFilter, EventOrder, EventQuery, Ports};
+use crate::problem::Failure;
+
+/// Items of a page where no limit is asked for.
+const LIMIT: u32 = 100;
+/// Most items of a page.
+const MAX_LIMIT: u32 = 1000;
+
+/// Order of announcements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Oldest first.
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventsQuery {
+    /// Only announcements above this `seq`.
+    #[param(minimum = 0, example = 4711, nullable = false)]
+    after_seq: Option<u64>,
+    /// Only announcements of this camera.
+    #[param(example = "front", nullable = false)]
+    camera: Option<String>,
+    /// Only announcements of objects of this class.
+    #[param(example = "car", nullable = false)]
+    label: Option<String>,
+    /// Only announcements about this.
+    #[param(inline, nullable = false)]
+    kind: Option<Kind>,
+    /// Only announcements in this place of an event's life.
+    #[serde(rename = "type")]
+    #[param(inline, nullable = false)]
+    phase: Option<Phase>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1000, default = 100, nullable = false)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before; the other parameters stay as they were.
+    #[param(example = "desc-4611", nullable = false)]
+    cursor: Option<String>,
+    /// By `seq`. Default: `desc`, the newest first; with `after_seq`: `asc`.
+    #[param(inline, nullable = false)]
+    order: Option<Order>,
+}
+
+/// Stored announcements
+///
+/// Page by page: give `next_cursor` as `cursor` for the page after; it is null on the last. The
+/// store keeps the newest million announcements or what `data.events_max` says.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "events",
+    operation_id = "list_events",
+    params(EventsQuery),
+    responses(
+        (status = 200, description = "A page of announcements.", body = EventPage),
+        (status = 400, response = Malformed),
+        (status = 422, response = Invalid),
+        (status = "default", response = Trouble),
+    )
+)]
+pub(crate) async fn list(
+    State(ports): State<Ports>,
+    QueryOf(query): QueryOf<EventsQuery>,
+) -> Result<Json<EventPage>, Failure> {
+    let page = Page::of(query)?;
+    let asked = EventQuery { filter: page.filter, order: page.order, limit: page.limit + 1 };
+    let mut items = ports.events.query(asked).await?;
+    let more = items.len() > page.limit;
+    items.truncate(page.limit);
+    let last = items.last().map(|event| event.seq);
+    // Falling order knows no lower end of its own.
+    items.retain(|event| event.seq > page.above);
+    let next_cursor = last.filter(|_| more).and_then(|last| match page.order {
+        EventOrder::After(_) => Some(format!("asc-{last}")),
+        EventOrder::Before(_) if last <= page.above + 1 => None,
+        EventOrder::Before(_) => Some(format!("desc-{last}")),
+    });
+    Ok(Json(EventPage { items, next_cursor }))
+}
+
+/// What a query asks for.
+#[derive(Debug, PartialEq)]
+struct Page {
+    filter: EventFilter,
+    order: EventOrder,
+    limit: usize,
+    above: u64,
+}
+
+impl Page {
+    /// Checks `query`.
+    fn of(query: EventsQuery) -> Result<Self, Failure> {
+        let mut errors = Vec::new();
+        let mut wrong = |parameter: &str, detail: &str| {
+            errors.push(FieldProblem { pointer: format!("?{parameter}"), detail: detail.into() });
+        };
+        let limit = query.limit.unwrap_or(LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            wrong("limit", "must be within 1..=1000");
+        }
+        let cursor = query.cursor.as_deref().map(read_cursor);
+        if cursor == Some(None) {
+            wrong("cursor", "must be the `next_cursor` of an earlier page");
+        }
+        let cursor = cursor.flatten();
+        if let (Some((of_cursor, _)), Some(order)) = (cursor, query.order)
+            && of_cursor != order
+        {
+            wrong("order", "must be what it was when the cursor was made");
+        }
+        if !errors.is_empty() {
+            return Err(Failure::input("the query is wrong", errors));
+        }
+        // A `seq` is an i64 in the store.
+        let above = query.after_seq.unwrap_or(0).min(i64::MAX as u64);
+        let usual = if query.after_seq.is_some() { Order::Asc } else { Order::Desc };
+        let order = match cursor {
+            Some((Order::Asc, seq)) => EventOrder::After(seq.max(above)),
+            Some((Order::Desc, seq)) => EventOrder::Before(Some(seq)),
+            None => match query.order.unwrap_or(usual) {
+                Order::Asc => EventOrder::After(above),
+                Order::Desc => EventOrder::Before(None),
+            },
+        };
+        let EventsQuery { camera, label, kind, phase, .. } = query;
+        let filter = EventFilter { camera, label, kind, phase };
+        Ok(Self { filter, order, limit: limit as usize, above })
+    }
+}
+
+fn read_cursor(text: &str) -> Option<(Order, u64)> {
+    let (order, seq) = text.split_once('-')?;
+    let order = match order {
+        "asc" => Order::Asc,
+        "desc" => Order::Desc,
+        _ => return None,
+    };
+    Some((order, seq.parse().ok()?))
+}
+
+/// The newest announcement of an event
+///
+/// An event's life is `new`, any number of `update`s and one `end` under one `id`; this is the
+/// newest of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    tag = "events",
+    operation_id = "get_event",
+    params(("id" = String, Path, description = "Id of the event, a ULID.", example = "01JZ8Q0V7X3C9K2M4N5P6R7S8T")),
+    responses(
+        (status = 200, description = "Its newest announcement.", body = Event),
+        (status = 404, response = NotFound),
+        (status = "default", response = Trouble),
+    )
+)]
+pub(crate) async fn get(
+    State(ports): State<Ports>,
+    PathName(id): PathName,
+) -> Result<Json<Event>, Failure> {
+    let newest = ports.events.newest(&id).await?;
+    let missing = || {
+        let detail = format!("there is no event \"{id}\"; it may be too old to be kept");
+        Failure::of(ErrorKind::NotFound, detail)
+    };
+    Ok(Json(newest.ok_or_else(missing)?))
+}
