@@ -1,0 +1,88 @@
+//! What the whole product costs: time from the detector's tap to a subscriber, and the memory of
+//! each process, idle and busy. Medians over runs. `cargo bench -p edgecamd`; about a minute. Needs
+//! the clips and models beside the project.
+
+#[path = "../tests/harness/mod.rs"]
+#[expect(unreachable_pub, reason = "the harness is written for the tests")]
+mod harness;
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use harness::measure::quantile;
+use harness::{Need, Setup, Site, procs, site, until};
+
+/// Runs of which the median is printed.
+const RUNS: usize = 3;
+/// Announcements of a run.
+const EVENTS: usize = 60;
+/// A run takes no longer.
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+
+fn main() -> io::Result<()> {
+    let Some(_site) = Site::with(&[Need::Shared, Need::MediaServer]) else { return Ok(()) };
+    latency()?;
+    memory("idle", Setup::new().set("cameras.cam.enabled=false").start())?;
+    memory("busy", person().stream())
+}
+
+/// A camera before which somebody always walks.
+fn person() -> Setup {
+    // Every fifth of a second an update: more to measure in less time.
+    Setup::new().clip(&site::clip("one-by-one-person-detection.mp4"))
+}
+
+/// From the tap to a subscriber of the broker.
+fn latency() -> io::Result<()> {
+    let (mut medians, mut tails) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let times = one_run();
+        medians.push(quantile(&times, 0.5));
+        tails.push(quantile(&times, 0.95));
+    }
+    let (p50, p95) = (quantile(&medians, 0.5), quantile(&tails, 0.5));
+    writeln!(
+        io::stdout(),
+        "bench event latency tap to subscriber p50 {:.1} ms p95 {:.1} ms (median of {RUNS} runs of {EVENTS} events)",
+        p50.as_secs_f64() * 1000.0,
+        p95.as_secs_f64() * 1000.0
+    )
+}
+
+fn one_run() -> Vec<Duration> {
+    let edgecam = person().start();
+    let subscriber = edgecam.subscriber();
+    until("enough announcements came", RUN_WITHIN, || subscriber.events().len() >= EVENTS);
+    // Both clocks are the machine's monotonic one; only their zeros differ.
+    let (now, monotonic) = (Instant::now(), base::clock::monotonic());
+    let since_tap = |(at, event): (Instant, api::event::Event)| {
+        let received = monotonic.saturating_sub(now.saturating_duration_since(at));
+        received.saturating_sub(Duration::from_nanos(event.timing.tapped_ts_ns))
+    };
+    // Announcements from before the subscription was in place are retained nowhere: all are fresh.
+    subscriber.events().into_iter().map(since_tap).collect()
+}
+
+/// Memory of each process in MiB, the median over some looks.
+fn memory(state: &str, edgecam: harness::daemon::EdgeCam) -> io::Result<()> {
+    let subscriber = (state == "busy").then(|| edgecam.subscriber());
+    if let Some(subscriber) = &subscriber {
+        until("it is at work", RUN_WITHIN, || subscriber.events().len() >= 10);
+    }
+    for process in procs::family(edgecam.pid()) {
+        let mut looks: Vec<u64> = (0..5).filter_map(|_| resident_kib(process.pid)).collect();
+        looks.sort_unstable();
+        if let Some(median) = looks.get(looks.len() / 2) {
+            let name = process.command.split(' ').next().unwrap_or_default();
+            let name = name.rsplit('/').next().unwrap_or_default();
+            writeln!(io::stdout(), "bench memory {state} {name} {:.1} MiB", *median as f64 / 1024.0)?;
+        }
+    }
+    Ok(())
+}
+
+fn resident_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
