@@ -52,6 +52,7 @@ pub struct Event {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub end_ts: Option<Timestamp>,
     /// The object; null for events without one.
+    #[schema(value_type = Option<TrackedObject>)]
     pub object: Option<Object>,
     /// Zones of the object.
     pub zones: Zones,
@@ -134,6 +135,7 @@ pub enum Severity {
 
 /// A tracked object at the time of the announcement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TrackedObject)]
 pub struct Object {
     /// The track's id, a ULID.
     #[schema(value_type = String)]
@@ -156,6 +158,9 @@ pub struct Object {
     /// Time since it was first seen, in milliseconds.
     pub age_ms: u64,
 }
+
+/// What [`Object`] is called in the API's document, where `Object` means any object.
+pub type TrackedObject = Object;
 
 /// Zones of an object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

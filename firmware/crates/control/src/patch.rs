@@ -3,7 +3,8 @@
 
 use api::problem::FieldProblem;
 use api::settings::{CameraSettings, Settings};
-use config::{Change, Config};
+use config::shape::Shape;
+use config::{ConfigDiff, Cost};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
@@ -70,31 +71,39 @@ fn checked(
     let Some(settings) = settings else { return Err(Refusal::Wrong(wrong)) };
     let mut all = current.clone();
     all.cameras.insert(camera.to_owned(), settings.clone());
-    let new = match config::compile(&all) {
-        Ok(new) => Some(new),
-        Err(errors) => {
-            wrong.extend(errors.field_problems().into_iter().map(|one| in_body(one, camera)));
-            None
-        }
-    };
+    if let Err(errors) = config::compile(&all) {
+        wrong.extend(errors.field_problems().into_iter().map(|one| in_body(one, camera)));
+    }
     if !wrong.is_empty() {
         wrong.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         return Err(Refusal::Wrong(wrong));
     }
-    let stuck = new.map(|new| not_live(current, &new, camera)).unwrap_or_default();
+    let stuck = not_live(current, &all, camera);
     if stuck.is_empty() { Ok(settings) } else { Err(Refusal::NotLive(stuck)) }
 }
 
 /// `after` as settings. What cannot be read is reported and put back to what it was, so that the
 /// rest can be checked as well.
 fn typed(before: &Value, after: &mut Value) -> (Option<CameraSettings>, Vec<FieldProblem>) {
-    let mut wrong: Vec<FieldProblem> = Vec::new();
+    let mut wrong = Vec::new();
+    if let Some(shape) = camera_shape() {
+        let mut places = Vec::new();
+        no_tables(shape, after, &mut Vec::new(), &mut places);
+        for place in places {
+            let pointer = place.iter().fold(String::new(), |at, key| join(&at, key));
+            wrong.push(FieldProblem { pointer, detail: "must be a table".into() });
+            if !put_back(&place, before, after) {
+                return (None, wrong);
+            }
+        }
+    }
     while wrong.len() < MAX_REASONS {
         match serde_path_to_error::deserialize::<_, CameraSettings>(&*after) {
             Ok(settings) => return (Some(settings), wrong),
             Err(error) => {
                 let (place, pointer) = (keys(error.path()), pointer(error.path()));
-                wrong.push(FieldProblem { pointer, detail: error.inner().to_string() });
+                let detail = reason(error.path(), &error.inner().to_string());
+                wrong.push(FieldProblem { pointer, detail });
                 if !put_back(&place, before, after) {
                     break;
                 }
@@ -102,6 +111,26 @@ fn typed(before: &Value, after: &mut Value) -> (Option<CameraSettings>, Vec<Fiel
         }
     }
     (None, wrong)
+}
+
+fn camera_shape() -> Option<&'static Shape> {
+    Shape::settings().child("cameras").and_then(|cameras| cameras.child("any"))
+}
+
+/// Places where a table must stand and does not. Found here, since serde takes a list for a table.
+fn no_tables(shape: &Shape, value: &Value, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    match (shape, value) {
+        (Shape::Group(_) | Shape::Map { .. }, Value::Object(map)) => {
+            for (key, value) in map {
+                let Some(below) = shape.child(key) else { continue };
+                at.push(key.clone());
+                no_tables(below, value, at, found);
+                at.pop();
+            }
+        }
+        (Shape::Group(_) | Shape::Map { .. }, _) => found.push(at.clone()),
+        _ => {}
+    }
 }
 
 /// Sets the field at `place` to what it was; takes it out where it was not. `false`: there is none.
@@ -127,12 +156,40 @@ fn keys(path: &Path) -> Vec<String> {
 
 fn pointer(path: &Path) -> String {
     path.iter().fold(String::new(), |at, segment| match segment {
-        Segment::Map { key } | Segment::Enum { variant: key } => {
-            format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
-        }
+        Segment::Map { key } | Segment::Enum { variant: key } => join(&at, key),
         Segment::Seq { index } => format!("{at}/{index}"),
         Segment::Unknown => at,
     })
+}
+
+/// The pointer to `key` below `at`.
+fn join(at: &str, key: &str) -> String {
+    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What is wrong at `path`, in the words of the settings' own shape where the type is wrong.
+fn reason(path: &Path, said: &str) -> String {
+    let Some(mut shape) = camera_shape() else { return said.to_owned() };
+    for segment in path {
+        let below = match (segment, shape) {
+            (Segment::Map { key } | Segment::Enum { variant: key }, shape) => shape.child(key),
+            (Segment::Seq { .. }, Shape::List(of)) => Some(of.as_ref()),
+            _ => None,
+        };
+        match (below, shape) {
+            (Some(below), _) => shape = below,
+            (None, Shape::Group(fields)) => {
+                let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+                return format!("is no setting; there are {}", names.join(", "));
+            }
+            (None, _) => return said.to_owned(),
+        }
+    }
+    if said.starts_with("invalid type") || said.starts_with("unknown variant") {
+        format!("must be {}", shape.noun())
+    } else {
+        said.to_owned()
+    }
 }
 
 /// Pointers into the whole settings become pointers into the body.
@@ -144,16 +201,16 @@ fn in_body(problem: FieldProblem, camera: &str) -> FieldProblem {
     }
 }
 
-fn not_live(current: &Settings, new: &Config, camera: &str) -> Vec<FieldProblem> {
-    // What runs was compiled before; if that fails now, the camera process itself decides.
-    let Ok(old) = config::compile(current) else { return Vec::new() };
-    let of = |config: &Config| config.cameras.iter().find(|c| c.id.as_str() == camera).cloned();
-    let (Some(old), Some(new)) = (of(&old), of(new)) else { return Vec::new() };
-    let Change::Rebuild(fields) = config::camera_change(&old, &new) else { return Vec::new() };
-    let detail = "cannot be changed while the camera runs: set it in a settings file or the \
-                  environment and start edgecamd again";
-    let problem = |field: &&str| FieldProblem { pointer: (*field).into(), detail: detail.into() };
-    fields.iter().map(problem).collect()
+/// What differs and needs more than a running camera.
+fn not_live(old: &Settings, new: &Settings, camera: &str) -> Vec<FieldProblem> {
+    let changes = ConfigDiff::between(old, new).changes.into_iter();
+    let stuck = changes.filter(|change| change.cost != Cost::Live).map(|change| FieldProblem {
+        pointer: change.pointer,
+        detail: "cannot be changed while the camera runs: set it in a settings file or the \
+                 environment and start edgecamd again"
+            .into(),
+    });
+    stuck.map(|problem| in_body(problem, camera)).collect()
 }
 
 /// By way of text: a `f32` of 0.35 stays 0.35, where `to_value` makes 0.3499999940395355.
@@ -161,3 +218,6 @@ pub(crate) fn json(value: &impl Serialize) -> Value {
     let text = serde_json::to_string(value).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

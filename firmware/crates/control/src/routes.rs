@@ -47,3 +47,25 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(pages::reference))
         .routes(routes!(pages::reference_file))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_router_has_the_routes_of_the_document_and_no_others() {
+        let (router, document) = all().split_for_parts();
+        // The router tells its paths to Debug only.
+        let shown = format!("{router:?}");
+        let routed: BTreeSet<_> = shown
+            .split('"')
+            .filter(|text| text.starts_with('/') && !text.contains("__private__"))
+            .map(str::to_owned)
+            .collect();
+        let documented: BTreeSet<_> = document.paths.paths.keys().cloned().collect();
+        assert_eq!(routed, documented);
+        assert!(documented.len() > 15, "{documented:?}");
+    }
+}

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::extract::{MergePatch, PathName, QueryOf};
 use crate::openapi::{
-    Invalid, Malformed, NotFound, NotLive, TooLarge, Trouble, Unavailable, UnsupportedMediaType,
+    Invalid, Malformed, NotFound, NotLive, TooLarge, Unavailable, UnsupportedMediaType,
 };
 use crate::patch::{Refusal, patched};
 use crate::ports::Ports;
@@ -83,7 +83,6 @@ pub(crate) async fn get(
         (status = 413, response = TooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 422, response = Invalid),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn patch(
@@ -151,7 +150,6 @@ pub(crate) struct SnapshotQuery {
         (status = 404, response = NotFound),
         (status = 422, response = Invalid),
         (status = 503, response = Unavailable),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn snapshot(

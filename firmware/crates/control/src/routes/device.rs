@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::extract::ReachedAs;
-use crate::openapi::{Trouble, Unavailable};
+use crate::openapi::Unavailable;
 use crate::ports::Ports;
 use crate::problem::Failure;
 
@@ -17,6 +17,7 @@ use crate::problem::Failure;
     get,
     path = "/api/v1/version",
     tag = "device",
+    operation_id = "get_version",
     responses((status = 200, description = "What this is.", body = Version))
 )]
 pub(crate) async fn version() -> Json<Version> {
@@ -35,6 +36,7 @@ pub(crate) async fn version() -> Json<Version> {
     get,
     path = "/api/v1/system",
     tag = "device",
+    operation_id = "get_system",
     responses((status = 200, description = "The machine.", body = System))
 )]
 pub(crate) async fn system(State(ports): State<Ports>) -> Json<System> {
@@ -49,10 +51,10 @@ pub(crate) async fn system(State(ports): State<Ports>) -> Json<System> {
     get,
     path = "/api/v1/streams",
     tag = "device",
+    operation_id = "list_streams",
     responses(
         (status = 200, description = "One per camera.", body = Vec<Stream>),
         (status = 503, response = Unavailable),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn streams(
@@ -69,6 +71,7 @@ pub(crate) async fn streams(
     get,
     path = "/api/v1/detector",
     tag = "device",
+    operation_id = "get_detector",
     responses((status = 200, description = "The detector.", body = Detector))
 )]
 pub(crate) async fn detector(State(ports): State<Ports>) -> Json<Detector> {
@@ -86,9 +89,9 @@ pub(crate) async fn detector(State(ports): State<Ports>) -> Json<Detector> {
     get,
     path = "/api/v1/models",
     tag = "device",
+    operation_id = "list_models",
     responses(
         (status = 200, description = "The models.", body = Vec<Model>),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn models(State(ports): State<Ports>) -> Result<Json<Vec<Model>>, Failure> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{PathName, QueryOf};
-use crate::openapi::{Invalid, Malformed, NotFound, Trouble};
+use crate::openapi::{Invalid, Malformed, NotFound};
 use crate::ports::{EventFilter, EventOrder, EventQuery, Ports};
 use crate::problem::Failure;
 
@@ -74,7 +74,6 @@ pub(crate) struct EventsQuery {
         (status = 200, description = "A page of announcements.", body = EventPage),
         (status = 400, response = Malformed),
         (status = 422, response = Invalid),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn list(
@@ -170,7 +169,6 @@ fn read_cursor(text: &str) -> Option<(Order, u64)> {
     responses(
         (status = 200, description = "Its newest announcement.", body = Event),
         (status = 404, response = NotFound),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn get(

@@ -18,6 +18,7 @@ use crate::problem::Failure;
     get,
     path = "/healthz",
     tag = "health",
+    operation_id = "get_liveness",
     responses((status = 200, description = "It lives.", body = String, content_type = "text/plain", example = "ok\n"))
 )]
 pub(crate) async fn healthz() -> &'static str {
@@ -32,6 +33,7 @@ pub(crate) async fn healthz() -> &'static str {
     get,
     path = "/readyz",
     tag = "health",
+    operation_id = "get_readiness",
     responses(
         (status = 200, description = "All checks pass.", body = Readiness),
         (status = 503, description = "At least one check does not pass.", body = Readiness),
@@ -51,6 +53,7 @@ pub(crate) async fn readyz(State(ports): State<Ports>) -> impl IntoResponse {
     get,
     path = "/metrics",
     tag = "health",
+    operation_id = "get_metrics",
     responses((
         status = 200,
         description = "The metrics.",

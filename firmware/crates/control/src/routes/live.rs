@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::extract::QueryOf;
 use crate::follow::{Told, follow};
-use crate::openapi::{Invalid, Malformed, Trouble, Unavailable};
+use crate::openapi::{Invalid, Malformed, Unavailable};
 use crate::ports::EventFilter;
 use crate::problem::Failure;
 use crate::state::App;
@@ -65,7 +65,6 @@ pub(crate) struct LiveQuery {
         (status = 400, response = Malformed),
         (status = 422, response = Invalid),
         (status = 503, response = Unavailable),
-        (status = "default", response = Trouble),
     )
 )]
 pub(crate) async fn events(

@@ -9,13 +9,13 @@ use base::error::ErrorKind;
 use utoipa_swagger_ui::{Config, Url};
 
 use crate::extract::PathName;
-use crate::openapi::{Trouble, document_text};
+use crate::openapi::{NotFound, document_text};
 use crate::problem::{Failure, Fault};
 
 const LANDING: &str = include_str!("../../assets/landing.html");
 /// The landing page's own script and style, and nothing from anywhere else.
 const LANDING_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
-    style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+    style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 /// What the reference page needs: files of ours, styles that it makes, icons in them.
 const REFERENCE_POLICY: &str = "default-src 'none'; script-src 'self'; \
@@ -29,6 +29,7 @@ const REFERENCE_POLICY: &str = "default-src 'none'; script-src 'self'; \
     get,
     path = "/",
     tag = "pages",
+    operation_id = "landing_page",
     responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
 )]
 pub(crate) async fn landing() -> impl IntoResponse {
@@ -42,6 +43,7 @@ pub(crate) async fn landing() -> impl IntoResponse {
     get,
     path = "/api/openapi.json",
     tag = "pages",
+    operation_id = "get_openapi",
     responses((status = 200, description = "The document.", body = Object))
 )]
 pub(crate) async fn openapi() -> impl IntoResponse {
@@ -55,6 +57,7 @@ pub(crate) async fn openapi() -> impl IntoResponse {
     get,
     path = "/api/docs",
     tag = "pages",
+    operation_id = "reference_page",
     responses((
         status = 308,
         description = "The page is at `/api/docs/index.html`.",
@@ -72,18 +75,18 @@ pub(crate) async fn reference() -> Redirect {
     get,
     path = "/api/docs/{file}",
     tag = "pages",
+    operation_id = "get_reference_file",
     params(("file" = String, Path, description = "Name of the file.", example = "index.html")),
     responses(
         (status = 200, description = "The file.", body = [u8], content_type = "text/html"),
-        (status = 404, response = crate::openapi::NotFound),
-        (status = "default", response = Trouble),
+        (status = 404, response = NotFound),
     )
 )]
 pub(crate) async fn reference_file(PathName(file): PathName) -> Result<impl IntoResponse, Failure> {
     static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
         // The online validator would be asked from the owner's browser.
         let config = Config::new([Url::new("EdgeCam", "/api/openapi.json")]);
-        Arc::new(config.validator_url("none").try_it_out_enabled(true))
+        Arc::new(config.validator_url("none"))
     });
     let found = utoipa_swagger_ui::serve(&file, CONFIG.clone())
         .map_err(|error| Failure::of(ErrorKind::Internal, error.to_string()))?;

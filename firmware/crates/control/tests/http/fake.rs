@@ -1,0 +1,271 @@
+//! Ports that live in memory.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+
+use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
+use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, System};
+use api::settings::{CameraSettings, Settings};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
+use base::error::ErrorKind;
+use control::ports::{
+    Answer, Cameras, EventOrder, EventQuery, Events, Models, SeqBounds, SettingsView, Streams,
+    SystemView,
+};
+use control::{PortError, Ports};
+use futures::FutureExt;
+use tokio::sync::broadcast;
+
+/// Announcements that the live channel holds for a reader: few, so that tests see lagging.
+pub(crate) const LIVE: usize = 8;
+
+/// How snapshots go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Snapshots {
+    #[default]
+    Work,
+    Unavailable,
+    Hang,
+    Panic,
+}
+
+/// All ports at once.
+#[derive(Debug)]
+pub(crate) struct Fake {
+    base: Arc<Settings>,
+    current: Mutex<Arc<Settings>>,
+    events: Mutex<Vec<Event>>,
+    live: broadcast::Sender<Arc<Event>>,
+    pub(crate) snapshots: Mutex<Snapshots>,
+    pub(crate) refuse: Mutex<Option<ErrorKind>>,
+    pub(crate) ready: Mutex<bool>,
+}
+
+impl Fake {
+    /// The built-in defaults with the cameras `front`, whose source has a password, and `yard`.
+    pub(crate) fn new() -> Arc<Self> {
+        let set =
+            ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
+        let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
+        let base = Arc::new(config::load(&layers).expect("the defaults are right").settings);
+        Arc::new(Self {
+            current: Mutex::new(base.clone()),
+            base,
+            events: Mutex::default(),
+            live: broadcast::channel(LIVE).0,
+            snapshots: Mutex::default(),
+            refuse: Mutex::default(),
+            ready: Mutex::new(true),
+        })
+    }
+
+    pub(crate) fn ports(self: &Arc<Self>) -> Ports {
+        Ports {
+            cameras: self.clone(),
+            events: self.clone(),
+            settings: self.clone(),
+            system: self.clone(),
+            streams: self.clone(),
+            models: self.clone(),
+        }
+    }
+
+    /// Stores and announces one event of `camera` with an object of class `label`.
+    pub(crate) fn append(&self, camera: &str, label: &str) -> u64 {
+        let mut events = self.events.lock().unwrap();
+        let seq = events.last().map_or(1, |event| event.seq + 1);
+        let event = event(seq, camera, label);
+        events.push(event.clone());
+        // Nobody listens: nobody is told.
+        let _ = self.live.send(Arc::new(event));
+        seq
+    }
+
+    /// Deletes everything below `seq`.
+    pub(crate) fn delete_below(&self, seq: u64) {
+        self.events.lock().unwrap().retain(|event| event.seq >= seq);
+    }
+
+    pub(crate) fn event_id(&self, seq: u64) -> String {
+        event(seq, "front", "car").id.to_string()
+    }
+}
+
+fn event(seq: u64, camera: &str, label: &str) -> Event {
+    let ts = "2026-07-01T12:00:00Z".parse().unwrap();
+    Event {
+        schema: SCHEMA.into(),
+        // Two announcements share an event.
+        id: ulid::Ulid::from(u128::from(seq / 2)),
+        seq,
+        boot_id: "boot".into(),
+        replayed: false,
+        phase: if seq.is_multiple_of(2) { Phase::New } else { Phase::End },
+        event_type: if seq.is_multiple_of(2) { EventType::ObjectNew } else { EventType::ObjectEnd },
+        kind: Kind::Object,
+        severity: Severity::Detection,
+        node: "ec-1".into(),
+        camera: camera.into(),
+        ts,
+        start_ts: ts,
+        end_ts: None,
+        object: Some(Object {
+            track_id: ulid::Ulid::from(u128::from(seq / 2)),
+            label: label.into(),
+            score: 0.5,
+            top_score: 0.5,
+            r#box: [0.1, 0.1, 0.2, 0.2],
+            stationary: false,
+            velocity: [0.0, 0.0],
+            age_ms: 0,
+        }),
+        zones: Zones::default(),
+        line: None,
+        model: None,
+        timing: Timing::default(),
+    }
+}
+
+impl Cameras for Fake {
+    fn list(&self) -> Vec<CameraStatus> {
+        let status = |id: &String| CameraStatus {
+            id: id.clone(),
+            name: id.clone(),
+            phase: CameraPhase::Running,
+            pid: Some(7),
+            ..CameraStatus::default()
+        };
+        self.base.cameras.keys().map(status).collect()
+    }
+
+    fn stats(&self, camera: &str) -> Option<CameraStats> {
+        let infer = Quantiles { p50_ms: 13.0, p95_ms: 20.0, max_ms: 50.0 };
+        let stats = CameraStats { frames: 250, fps: 25.0, infer, ..CameraStats::default() };
+        self.base.cameras.contains_key(camera).then_some(stats)
+    }
+
+    fn snapshot<'a>(&'a self, _: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
+        let how = *self.snapshots.lock().unwrap();
+        async move {
+            match how {
+                Snapshots::Work => Ok(vec![0xff, 0xd8, quality]),
+                Snapshots::Unavailable => {
+                    Err(PortError::new(ErrorKind::Unavailable, "the camera shows nothing yet"))
+                }
+                Snapshots::Hang => pending().await,
+                Snapshots::Panic => panic!("a bug that a test made"),
+            }
+        }
+        .boxed()
+    }
+
+    fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()> {
+        async move {
+            if let Some(kind) = *self.refuse.lock().unwrap() {
+                return Err(PortError::new(kind, "the camera says no"));
+            }
+            // Long enough for a second change to get in between, if it could.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            let mut current = self.current.lock().unwrap();
+            let mut new = Settings::clone(&current);
+            new.cameras.insert(camera.to_owned(), settings);
+            *current = Arc::new(new);
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+impl SettingsView for Fake {
+    fn current(&self) -> Arc<Settings> {
+        self.current.lock().unwrap().clone()
+    }
+
+    fn base(&self) -> Arc<Settings> {
+        self.base.clone()
+    }
+}
+
+impl Events for Fake {
+    fn query(&self, query: EventQuery) -> Answer<'_, Vec<Event>> {
+        assert!((1..=1001).contains(&query.limit));
+        async move {
+            // As a store: the answer is not there at once.
+            tokio::task::yield_now().await;
+            let events = self.events.lock().unwrap();
+            let fits = |event: &&Event| query.filter.matches(event);
+            let found: Vec<_> = match query.order {
+                EventOrder::After(seq) => {
+                    let above = events.iter().filter(|event| event.seq > seq);
+                    above.filter(fits).take(query.limit).cloned().collect()
+                }
+                EventOrder::Before(seq) => {
+                    let below = events.iter().rev();
+                    let below = below.filter(|event| seq.is_none_or(|seq| event.seq < seq));
+                    below.filter(fits).take(query.limit).cloned().collect()
+                }
+            };
+            Ok(found)
+        }
+        .boxed()
+    }
+
+    fn newest<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Event>> {
+        let events = self.events.lock().unwrap();
+        let newest = events.iter().rev().find(|event| event.id.to_string() == id).cloned();
+        async move { Ok(newest) }.boxed()
+    }
+
+    fn bounds(&self) -> Answer<'_, SeqBounds> {
+        let events = self.events.lock().unwrap();
+        let newest = events.last().map_or(0, |event| event.seq);
+        let oldest = events.first().map_or(newest + 1, |event| event.seq);
+        async move { Ok(SeqBounds { oldest, newest }) }.boxed()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.live.subscribe()
+    }
+}
+
+impl SystemView for Fake {
+    fn system(&self) -> System {
+        let child =
+            ChildStatus { pid: Some(7), memory_bytes: Some(1024), ..ChildStatus::default() };
+        System {
+            node: "ec-1".into(),
+            name: "Test".into(),
+            version: "0.1.0".into(),
+            mqtt: MqttStatus {
+                enabled: true,
+                connected: true,
+                outbox_events: 3,
+                ..MqttStatus::default()
+            },
+            children: BTreeMap::from([("mediamtx".to_owned(), child)]),
+            ..System::default()
+        }
+    }
+
+    fn readiness(&self) -> Readiness {
+        let ok = *self.ready.lock().unwrap();
+        let check = Check { name: "camera front".into(), ok, detail: "as the test says".into() };
+        Readiness { ready: ok, checks: vec![check] }
+    }
+}
+
+impl Streams for Fake {
+    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>> {
+        let rtsp = Some(format!("rtsp://{host}:8554/front"));
+        let stream = Stream { camera: "front".into(), ready: true, rtsp, ..Stream::default() };
+        async move { Ok(vec![stream]) }.boxed()
+    }
+}
+
+impl Models for Fake {
+    fn list(&self) -> Answer<'_, Vec<Model>> {
+        async move { Ok(vec![Model { name: "nanodet-plus-m_320".into(), ..Model::default() }]) }
+            .boxed()
+    }
+}

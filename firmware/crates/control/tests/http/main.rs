@@ -1,0 +1,10 @@
+//! The API over real HTTP on a loopback port, with ports that live in memory.
+
+mod answers;
+mod cameras;
+mod client;
+mod document;
+mod events;
+mod fake;
+mod live;
+mod serving;
