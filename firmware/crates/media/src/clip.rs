@@ -129,6 +129,7 @@ fn announce_end(source: &SourceBin) {
         if bin.post_message(message.build()).is_err() {
             tracing::debug!("the end of a pass reached no bus: the pipeline is going down");
         }
-        gst::PadProbeReturn::Drop
+        // Not `Drop`: GStreamer 1.22 would complain about the event that the binding has freed.
+        gst::PadProbeReturn::Handled
     });
 }

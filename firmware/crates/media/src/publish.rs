@@ -25,6 +25,10 @@ const QUEUE: usize = 60;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// A server that takes nothing for this long is as good as gone.
 const STALL: Duration = Duration::from_secs(4);
+/// Any but the element's own: MediaMTX answers SETUP of a client called `GStreamer…` a second late
+/// (gortsplib 5.6, `server_session.go`, for a fault of the element that 97 starts did not show; it
+/// would be a session that takes nothing, which is left for another one after [`STALL`]).
+const USER_AGENT: &str = concat!("EdgeCam/", env!("CARGO_PKG_VERSION"));
 /// How often the session is looked after when no frame comes.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -98,6 +102,7 @@ impl Session {
                 .with("location", url)
                 .with("protocols", "tcp")
                 .with("latency", 0)
+                .with("user-agent", USER_AGENT)
                 .with("tcp-timeout", STALL.as_micros()),
         )?;
         let pipeline = gst::Pipeline::new();

@@ -26,7 +26,8 @@ pub(crate) const CHILD: &str = "EDGECAM_BENCH_CHILD";
 /// The clip that it plays.
 const CLIP: &str = "EDGECAM_BENCH_CLIP";
 const RUNS: usize = 5;
-const KBPS: u32 = 1500;
+/// About what the clip itself has.
+const KBPS: u32 = 600;
 const TAP: TapFit = TapFit::Keep(Size::new(320, 320));
 
 pub(crate) fn run() {

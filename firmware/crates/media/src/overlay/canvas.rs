@@ -208,20 +208,45 @@ impl<'a> Canvas<'a> {
         let tame = |v: f32| if v.is_finite() { v.clamp(-limit, limit) } else { 0.0 };
         let (a, b) = ((tame(a.0), tame(a.1)), (tame(b.0), tame(b.1)));
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+        let flat = dx.abs() >= dy.abs();
         let steps = (dx.abs().max(dy.abs()).ceil() as i32).max(1);
-        let half = thickness / 2;
-        for step in 0..=steps {
+        // Along the longer side; pixels at the same height, so to speak, are filled at once.
+        let at = |step: i32| {
             let share = step as f32 / steps as f32;
-            let (x, y) = (a.0 + dx * share, a.1 + dy * share);
-            let (x, y) = (x.round() as i32, y.round() as i32);
-            // Across the steeper direction only: the strokes join to a line without holes.
-            let dot = if dx.abs() >= dy.abs() {
-                Rect::new(x, y - half, 1, thickness)
-            } else {
-                Rect::new(x - half, y, thickness, 1)
-            };
-            self.fill(dot, colour);
+            let (x, y) = (whole(a.0 + dx * share), whole(a.1 + dy * share));
+            if flat { (x, y) } else { (y, x) }
+        };
+        let (mut from, mut to) = (at(0), at(0));
+        for step in 1..=steps {
+            let next = at(step);
+            if next.1 != to.1 {
+                self.stroke(from, to, thickness, flat, colour);
+                from = next;
+            }
+            to = next;
         }
+        self.stroke(from, to, thickness, flat, colour);
+    }
+
+    /// A straight piece of a line: `from` and `to` are along and across its direction.
+    fn stroke(
+        &mut self,
+        from: (i32, i32),
+        to: (i32, i32),
+        thickness: i32,
+        flat: bool,
+        colour: Yuv,
+    ) {
+        let (start, length) = (from.0.min(to.0), from.0.abs_diff(to.0) as i32 + 1);
+        let across = from.1 - thickness / 2;
+        self.fill(
+            if flat {
+                Rect::new(start, across, length, thickness)
+            } else {
+                Rect::new(across, start, thickness, length)
+            },
+            colour,
+        );
     }
 
     /// Blends `luma` over the picture's luma where `mask` covers it, its top left corner at `x`,
@@ -240,6 +265,11 @@ impl<'a> Canvas<'a> {
             }
         }
     }
+}
+
+/// The nearest whole number; off by one below zero, where nothing can be seen.
+fn whole(value: f32) -> i32 {
+    (value + 0.5) as i32
 }
 
 fn clip(start: i32, length: i32, limit: i32) -> Option<Span> {
