@@ -5,7 +5,7 @@ use std::time::Duration;
 use api::resources::Camera;
 use api::status::CameraStats;
 use base::error::ErrorKind;
-use control::Limits;
+use edgecam_control::Limits;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 

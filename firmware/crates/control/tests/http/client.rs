@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::problem::Problem;
 use base::shutdown::Stopper;
-use control::{ControlServer, Limits};
+use edgecam_control::{ControlServer, Limits};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName};

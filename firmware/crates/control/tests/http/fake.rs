@@ -9,11 +9,11 @@ use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, S
 use api::settings::{CameraSettings, Settings};
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
-use control::ports::{
+use edgecam_control::ports::{
     Answer, Cameras, EventOrder, EventQuery, Events, Models, SeqBounds, SettingsView, Streams,
     SystemView,
 };
-use control::{PortError, Ports};
+use edgecam_control::{PortError, Ports};
 use futures::FutureExt;
 use tokio::sync::broadcast;
 
@@ -80,6 +80,13 @@ impl Fake {
         // Nobody listens: nobody is told.
         let _ = self.live.send(Arc::new(event));
         seq
+    }
+
+    /// The same `count` times, with cars at the front.
+    pub(crate) fn append_cars(&self, count: u64) {
+        for _ in 0..count {
+            self.append("front", "car");
+        }
     }
 
     /// Deletes everything below `seq`.

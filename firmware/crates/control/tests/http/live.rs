@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use control::Limits;
+use edgecam_control::Limits;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode};
@@ -103,7 +103,7 @@ async fn without_a_number_only_new_events_come() {
 #[tokio::test]
 async fn a_reader_resumes_where_it_was() {
     let server = Server::start().await;
-    (0..5).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(5);
     let mut by_header = Reader::open(&server, STREAM, &[("last-event-id", "2")]).await;
     assert_eq!(by_header.ids(3).await, [3, 4, 5]);
     server.fake.append("front", "car");
@@ -122,7 +122,7 @@ async fn a_reader_resumes_where_it_was() {
 async fn resuming_while_events_pour_in_leaves_no_gap_and_no_duplicate() {
     const ALL: u64 = 4000;
     let server = Server::start().await;
-    (0..1200).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(1200);
     let fake = server.fake.clone();
     let pouring = tokio::spawn(async move {
         while fake.append("front", "car") < ALL {
@@ -148,7 +148,7 @@ async fn a_reader_that_falls_behind_goes_back_to_the_store() {
     let mut reader = Reader::open(&server, STREAM, &[]).await;
     // One thread runs this test: nobody reads between these.
     let many = LIVE as u64 * 20;
-    (0..many).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(many);
     assert!(reader.ids(LIVE * 20).await.into_iter().eq(1..=many));
     server.fake.append("front", "car");
     assert_eq!(reader.ids(1).await, [many + 1]);
@@ -173,7 +173,7 @@ async fn filters_hold_for_stored_and_for_live_events() {
 #[tokio::test]
 async fn a_reader_below_what_is_kept_is_told_of_the_gap_and_goes_on() {
     let server = Server::start().await;
-    (0..10).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(10);
     server.fake.delete_below(6);
     let mut reader = Reader::open(&server, STREAM, &[("last-event-id", "2")]).await;
     let gap = reader.next().await.unwrap();
@@ -193,7 +193,7 @@ async fn a_reader_that_lags_behind_deletion_is_told_of_the_gap() {
     let mut reader = Reader::open(&server, STREAM, &[]).await;
     server.fake.append("front", "car");
     assert_eq!(reader.ids(1).await, [1]);
-    (0..100).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(100);
     server.fake.delete_below(51);
     let mut next = 2;
     // What was on its way may still come; then the gap, then all the rest.
@@ -212,7 +212,7 @@ async fn a_reader_that_lags_behind_deletion_is_told_of_the_gap() {
 #[tokio::test]
 async fn a_number_of_a_store_that_was_lost_begins_anew() {
     let server = Server::start().await;
-    (0..3).for_each(|_| drop(server.fake.append("front", "car")));
+    server.fake.append_cars(3);
     let mut reader = Reader::open(&server, STREAM, &[("last-event-id", "9000")]).await;
     let gap = reader.next().await.unwrap();
     assert_eq!(gap.event, "gap");
