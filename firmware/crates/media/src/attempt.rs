@@ -212,7 +212,11 @@ impl Attempt<'_> {
     ) -> Option<Outcome> {
         use gst::MessageView;
         match message.view() {
-            MessageView::Eos(_) => Some(Outcome::Ended),
+            // Only a clip is over at its end; a camera that hangs up is expected back.
+            MessageView::Eos(_) => Some(match self.plan.source {
+                SourceKind::Clip { .. } => Outcome::Ended,
+                SourceKind::Scene { .. } | SourceKind::Live => self.blame.hung_up(),
+            }),
             MessageView::Application(note) if note.structure()?.name() == CLIP_END => {
                 self.turn(playing)
             }

@@ -66,6 +66,11 @@ impl Blame {
         Outcome::SourceLost(format!("{}: no picture in {} s", self.trouble(), patience.as_secs()))
     }
 
+    /// The source ended its stream.
+    pub(crate) fn hung_up(&self) -> Outcome {
+        Outcome::SourceLost(format!("{}: it ended the stream", self.trouble()))
+    }
+
     /// The source was read to its end without a frame.
     pub(crate) fn no_picture_in_it(&self) -> Outcome {
         Outcome::SourceUnusable(match &self.0 {

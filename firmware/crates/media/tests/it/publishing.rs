@@ -11,7 +11,10 @@ use gstreamer_app as gst_app;
 use media::MediaEvent;
 use url::Url;
 
-use crate::support::{PATIENCE, scene, skip_unless, start_with, wait_for};
+use config::Source;
+use domain::Size;
+
+use crate::support::{camera, scene, skip_unless, start, start_with, wait_for};
 
 /// A real media server, killed with its test.
 struct Server {
@@ -181,5 +184,32 @@ fn a_frozen_media_server_costs_the_camera_nothing() {
     started.handle.stop();
     assert!(began.elapsed() < media::STOP_DEADLINE + Duration::from_millis(200));
     signal("-CONT");
-    let _ = PATIENCE;
+}
+
+#[test]
+fn an_ip_camera_is_read_by_rtsp_and_found_again_after_it_was_gone() {
+    let name = "an_ip_camera_is_read_by_rtsp_and_found_again_after_it_was_gone";
+    let Some(mut server) = Server::start(name) else { return };
+    let sender = start_with(&scene(), Some(server.url()), None);
+    sender.event(published);
+    let reader = start(&camera(Source::Rtsp(server.url())));
+    let running = reader.running();
+    assert_eq!(running.size, Size::new(640, 360));
+    let before = reader.frame();
+    let age = before.tapped.saturating_sub(before.captured);
+    assert!(age < Duration::from_secs(2), "{age:?}");
+    server.kill();
+    let reason = reader.event(|event| match event {
+        MediaEvent::Waiting { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.contains("does not answer"), "{reason}");
+    server.start_again();
+    reader.running();
+    // Those from before may still wait in the slot.
+    reader.frame();
+    reader.frame();
+    let after = reader.frame();
+    assert!(after.pts > before.pts && after.seq > before.seq);
+    assert!(reader.handle.stats().source_restarts > 0);
 }
