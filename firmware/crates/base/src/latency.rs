@@ -66,7 +66,10 @@ mod tests {
     fn old_measurements_are_forgotten() {
         let mut window = Window::new(2);
         [900, 1, 3].map(millis).into_iter().for_each(|sample| window.record(sample));
-        assert_eq!(window.quantiles(), Quantiles { p50: millis(1), p95: millis(3), max: millis(3) });
+        assert_eq!(
+            window.quantiles(),
+            Quantiles { p50: millis(1), p95: millis(3), max: millis(3) }
+        );
     }
 
     #[test]
