@@ -61,6 +61,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) more_rungs: bool,
     pub(crate) blame: &'a Blame,
     pub(crate) key_interval: Duration,
+    /// The same in frames, as the plan counts them.
+    pub(crate) key_frame_period: u32,
     pub(crate) shared: &'a Arc<Shared>,
 }
 
@@ -142,21 +144,13 @@ impl Attempt<'_> {
         let live = LiveEncoder {
             rung: self.rung.rung,
             element: built.encoder.clone(),
-            key_frame_period: self.key_frame_period(),
+            key_frame_period: self.key_frame_period,
         };
         live.set_bitrate(shared.bitrate_kbps.load(std::sync::atomic::Ordering::Relaxed));
         *lock(&shared.encoder) = Some(live);
         // A failure is told on the bus as well, with its reason.
         let _ = built.pipeline.set_state(gst::State::Playing);
         Ok(Playing { built, passes, feeder })
-    }
-
-    fn key_frame_period(&self) -> u32 {
-        let fps = match self.plan.source {
-            SourceKind::Scene { fps, .. } => fps,
-            _ => 25,
-        };
-        (self.key_interval.as_secs_f64() * f64::from(fps)).round() as u32
     }
 
     fn attach(&self, built: &Built, base_time: Duration) {

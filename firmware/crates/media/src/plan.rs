@@ -10,7 +10,7 @@ use std::fmt;
 use config::CameraConfig;
 use domain::Size;
 
-pub(crate) use encoder::v4l2_controls;
+pub(crate) use encoder::{key_frame_period, v4l2_controls};
 pub use source::{LowResStream, SourceKind};
 pub use spec::ElementSpec;
 

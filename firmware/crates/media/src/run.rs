@@ -9,7 +9,7 @@ use crate::attempt::{Attempt, Outcome};
 use crate::blame::Blame;
 use crate::event::MediaEvent;
 use crate::ladder::LadderFile;
-use crate::plan::{PipelinePlan, RungPlan};
+use crate::plan::{PipelinePlan, RungPlan, key_frame_period};
 use crate::shared::Shared;
 
 /// The firmware that failures of encoder rungs are remembered for.
@@ -24,6 +24,7 @@ pub(crate) struct Runner {
     plan: PipelinePlan,
     blame: Blame,
     key_interval: Duration,
+    key_frame_period: u32,
     ladder: LadderFile,
     /// Rungs that failed since the start, with the reason.
     failed: Vec<(usize, String)>,
@@ -39,7 +40,9 @@ impl Runner {
     ) -> Self {
         let blame = Blame::new(&camera.source);
         let key_interval = camera.encoder.key_frame_interval;
-        Self { plan, blame, key_interval, ladder, failed: Vec::new(), shared }
+        let key_frame_period = key_frame_period(camera);
+        let failed = Vec::new();
+        Self { plan, blame, key_interval, key_frame_period, ladder, failed, shared }
     }
 
     /// Until the stop, the end of the clip, or a failure that another try would not mend.
@@ -122,6 +125,7 @@ impl Runner {
             more_rungs: index + 1 < self.plan.rungs.len(),
             blame: &self.blame,
             key_interval: self.key_interval,
+            key_frame_period: self.key_frame_period,
             shared: &self.shared,
         }
     }

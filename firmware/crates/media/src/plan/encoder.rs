@@ -125,7 +125,7 @@ pub(crate) fn software_threads() -> u32 {
 
 /// Frames between key frames. A source may turn out slower than thought: the interval in time is
 /// kept by asking for key frames, this is the bound.
-fn key_frame_period(camera: &CameraConfig) -> u32 {
+pub(crate) fn key_frame_period(camera: &CameraConfig) -> u32 {
     let fps = camera.video.fps.unwrap_or(DEFAULT_FPS);
     let frames = camera.encoder.key_frame_interval.as_secs_f64() * f64::from(fps);
     (frames.round() as u32).max(1)
