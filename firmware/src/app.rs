@@ -24,7 +24,7 @@ use crate::models::{ModelLibrary, fetch_until_there};
 use crate::ports::{CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
 use crate::recorder;
 use crate::settings::{LiveSettings, OrderMaker};
-use crate::{banner, broker, inform, listen, node, watchdog};
+use crate::{banner, broker, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
@@ -209,6 +209,10 @@ impl Built {
             cameras::start(orders_now, self.link, &surroundings, &shutdown, &mut seeing.tasks)?;
         // The recorder ends when the last camera's queue to it is gone.
         drop(surroundings);
+        if let Some(server) = media_server.clone() {
+            let stop = services.shutdown.clone();
+            services.tasks.spawn(viewers::welcome(server, cameras.clone(), stop));
+        }
 
         fetch_model(&config, &library, &loaded.settings, &mut services)?;
         let mqtt = start_mqtt(&config, &store, &cameras, &settings, &mut services);

@@ -68,6 +68,8 @@ pub(crate) enum Request {
     Snapshot { quality: u8, answer: Answer<Vec<u8>> },
     /// Take over an order that differs in live fields only.
     Apply { order: Box<CameraOrder>, answer: Answer<()> },
+    /// Make the next frame a key frame; a camera that is not up begins with one anyway.
+    KeyFrame,
 }
 
 /// The front of one camera; cheap to clone.
@@ -96,6 +98,12 @@ impl CameraHandle {
     /// Takes over an order that differs in live fields only.
     pub(crate) async fn apply(&self, order: CameraOrder) -> Result<(), CameraError> {
         self.ask(|answer| Request::Apply { order: Box::new(order), answer }).await
+    }
+
+    /// Makes the next frame a key frame, for someone who begins to watch.
+    pub(crate) async fn key_frame(&self) {
+        // A camera that is being stopped has no next frame.
+        let _ = self.requests.send(Request::KeyFrame).await;
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, CameraError> {

@@ -8,6 +8,7 @@
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
 //! | [`settings`], [`models`] | what cameras are told to do, and the models that they need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
 //! | [`inform`] | status and health → the MQTT session |
@@ -30,6 +31,7 @@ mod node;
 mod ports;
 mod recorder;
 mod settings;
+mod viewers;
 mod watchdog;
 
 use std::process::ExitCode;

@@ -274,7 +274,9 @@ impl CameraTask {
     async fn ask(&mut self, request: Request) {
         self.next_request += 1;
         let number = self.next_request;
-        let (message, open) = Open::new(number, request);
+        let Some((message, open)) = Open::new(number, request) else {
+            return self.ask_for_key_frame().await;
+        };
         let Some(process) = &mut self.process else {
             // Settings for a camera that is not up are simply its next order.
             return match open {
@@ -294,6 +296,13 @@ impl CameraTask {
             Err(error) => {
                 open.fail(CameraError::new(ErrorKind::Unavailable, base::error::chain(&error)));
             }
+        }
+    }
+
+    async fn ask_for_key_frame(&mut self) {
+        if let Some(process) = &mut self.process {
+            // A link that breaks is reported by its reading side.
+            let _ = process.sender.send(&ToCamera::KeyFrame, &[]).await;
         }
     }
 
@@ -362,17 +371,20 @@ impl CameraTask {
 }
 
 impl Open {
-    /// The message that asks for `request` under `number`, and what waits for its answer.
-    fn new(number: u64, request: Request) -> (ToCamera, Self) {
+    /// The message that asks for `request` under `number`, and what waits for its answer; `None`:
+    /// it is one without an answer.
+    fn new(number: u64, request: Request) -> Option<(ToCamera, Self)> {
         let asked = Instant::now();
         match request {
-            Request::Snapshot { quality, answer } => {
-                (ToCamera::Snapshot { request: number, quality }, Self::Snapshot { answer, asked })
-            }
-            Request::Apply { order, answer } => (
+            Request::Snapshot { quality, answer } => Some((
+                ToCamera::Snapshot { request: number, quality },
+                Self::Snapshot { answer, asked },
+            )),
+            Request::Apply { order, answer } => Some((
                 ToCamera::Apply { request: number, order: order.clone() },
                 Self::Apply { order, answer, asked },
-            ),
+            )),
+            Request::KeyFrame => None,
         }
     }
 
