@@ -48,6 +48,8 @@ impl Names {
             .entry(object.id)
             .or_insert_with(|| TrackName { track: Ulid::generate(), event: Ulid::generate() });
         let told = self.tell(happening, name);
+        // The tracker follows objects out of the picture; announcements speak of what is in it.
+        let bbox = object.bbox.clamped();
         link::Happening {
             event_type: told.event_type,
             event_id: told.event.to_string(),
@@ -57,7 +59,7 @@ impl Names {
             label: object.label.clone(),
             score: object.score,
             top_score: object.top_score,
-            bbox: [object.bbox.x, object.bbox.y, object.bbox.w, object.bbox.h],
+            bbox: [bbox.x, bbox.y, bbox.w, bbox.h],
             velocity: [object.velocity.x, object.velocity.y],
             stationary: object.stationary,
             age_ms: millis(object.age),
@@ -228,6 +230,14 @@ mod tests {
         assert_ne!(first.event_id, second.event_id);
         assert_ne!(first.event_id, start.event_id);
         assert_eq!(first.track_id, start.track_id);
+    }
+
+    #[test]
+    fn a_box_that_leaves_the_picture_is_announced_as_far_as_it_is_in_it() {
+        let mut leaving = happening(1, 2, HappeningKind::ObjectStart);
+        leaving.object.bbox = BBox::new(0.75, -0.25, 0.5, 0.5);
+        let told = Names::default().happening(&leaving, &seen());
+        assert_eq!(told.bbox, [0.75, 0.0, 0.25, 0.25]);
     }
 
     #[test]
