@@ -1,0 +1,98 @@
+//! The REST API as a client sees it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// No answer takes longer than this.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A client of the API.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    base: String,
+    agent: ureq::Agent,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&text)
+            .unwrap_or_else(|e| panic!("{}: no JSON ({e}): {text}", self.status))
+    }
+}
+
+impl Api {
+    /// The API at `address`.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self::within(address, ANSWERS_WITHIN)
+    }
+
+    /// The same, with another longest time for an answer.
+    pub(crate) fn within(address: SocketAddr, longest: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(longest))
+            .http_status_as_error(false)
+            .build();
+        Self { base: format!("http://{address}"), agent: ureq::Agent::new_with_config(config) }
+    }
+
+    /// `GET path`, or why nothing answered.
+    pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        taken(self.agent.get(format!("{}{path}", self.base)).call())
+    }
+
+    /// `GET path`.
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
+    /// `PATCH path` with a merge patch.
+    #[track_caller]
+    pub(crate) fn patch(&self, path: &str, patch: &Value) -> Answer {
+        let request = self.agent.patch(format!("{}{path}", self.base));
+        let request = request.header("Content-Type", "application/merge-patch+json");
+        taken(request.send(patch.to_string())).unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
+    }
+
+    /// `POST path` with JSON.
+    #[track_caller]
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = request.header("Content-Type", "application/json");
+        taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    /// `DELETE path`; whatever comes of it.
+    pub(crate) fn delete(&self, path: &str) {
+        let _ = self.agent.delete(format!("{}{path}", self.base)).call();
+    }
+
+    /// The status of the camera `cam`.
+    #[track_caller]
+    pub(crate) fn camera(&self) -> Value {
+        self.get("/api/v1/cameras/cam").json()
+    }
+}
+
+fn taken(
+    result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Answer, ureq::Error> {
+    let mut response = result?;
+    let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let body = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
+    Ok(Answer { status: response.status().as_u16(), content_type, body })
+}
