@@ -1,5 +1,7 @@
 //! The API over real HTTP on a loopback port, with ports that live in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod answers;
 mod cameras;
 mod client;
