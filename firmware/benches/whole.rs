@@ -80,7 +80,11 @@ fn memory(state: &str, mut edgecam: harness::daemon::EdgeCam) -> io::Result<()> 
                 "exe" => "edgecamd-guard",
                 name => name,
             };
-            writeln!(io::stdout(), "bench memory {state} {name} {:.1} MiB", *median as f64 / 1024.0)?;
+            writeln!(
+                io::stdout(),
+                "bench memory {state} {name} {:.1} MiB",
+                *median as f64 / 1024.0
+            )?;
         }
     }
     Ok(())

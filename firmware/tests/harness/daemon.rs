@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     set: Vec<String>,
     env: Vec<(String, String)>,
     source: Option<String>,
+    away: bool,
     /// Where it will serve.
     pub(crate) at: Addresses,
 }
@@ -59,7 +60,7 @@ impl Setup {
             std::array::from_fn(|_| ports::free());
         let at = Addresses { api, mqtt, rtsp, hls, webrtc, webrtc_udp, control };
         let data = folder.path().join("data");
-        Self { folder, data, set: Vec::new(), env: Vec::new(), source: None, at }
+        Self { folder, data, set: Vec::new(), env: Vec::new(), source: None, away: false, at }
     }
 
     /// The camera `cam` plays `clip` in a loop.
@@ -93,6 +94,12 @@ impl Setup {
         self
     }
 
+    /// Started where it does not find what lies beside the checkout.
+    pub(crate) fn away_from_the_checkout(mut self) -> Self {
+        self.away = true;
+        self
+    }
+
     /// A folder of the test's own, gone when everything is done.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -110,7 +117,8 @@ impl Setup {
     fn command(&self) -> Command {
         let Addresses { api, mqtt, rtsp, hls, webrtc, webrtc_udp, control } = self.at;
         let mut command = Command::new(site::daemon_program());
-        command.current_dir(site::root()).stdin(Stdio::null());
+        command.current_dir(if self.away { self.folder() } else { site::root() });
+        command.stdin(Stdio::null());
         let own = std::env::vars_os().filter(|(name, _)| {
             name.to_str()
                 .is_some_and(|name| name.starts_with("EDGECAM__") || name == "EDGECAM_MODELS")

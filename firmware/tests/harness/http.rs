@@ -64,7 +64,8 @@ impl Api {
     pub(crate) fn patch(&self, path: &str, patch: &Value) -> Answer {
         let request = self.agent.patch(format!("{}{path}", self.base));
         let request = request.header("Content-Type", "application/merge-patch+json");
-        taken(request.send(patch.to_string())).unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
+        taken(request.send(patch.to_string()))
+            .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
     }
 
     /// `POST path` with JSON.

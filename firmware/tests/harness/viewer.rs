@@ -13,16 +13,8 @@ use std::time::{Duration, Instant};
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// What makes ffmpeg begin with the first frame that it gets. (`nobuffer` would throw away what it
 /// looks at first: the key frame that every new viewer is sent.)
-const AT_ONCE: [&str; 8] = [
-    "-rtsp_transport",
-    "tcp",
-    "-flags",
-    "low_delay",
-    "-probesize",
-    "32",
-    "-analyzeduration",
-    "0",
-];
+const AT_ONCE: [&str; 8] =
+    ["-rtsp_transport", "tcp", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0"];
 
 /// Whether the media server at `server` describes `path`: somebody publishes there.
 pub(crate) fn is_described(server: SocketAddr, path: &str) -> bool {

@@ -1,0 +1,195 @@
+//! Promise: every bad input gets an error that names the thing, the reason and the way out, and
+//! nothing is lost.
+
+mod harness;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use harness::daemon::EdgeCam;
+use harness::{Need, Setup, Site, ports, site, until, until_some};
+
+/// Nothing of a test takes longer.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Whether `text` has all of `parts`; shows it when not.
+#[track_caller]
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in:\n{text}");
+    }
+}
+
+/// Waits until the camera or its detector has an error, and answers it.
+#[track_caller]
+fn error_of(edgecam: &EdgeCam, pointer: &str) -> String {
+    let look = || edgecam.api().camera().pointer(pointer)?.as_str().map(str::to_owned);
+    until_some("the camera says what is wrong", LONG, look).0
+}
+
+/// A setup that finds its models in a folder of its own only.
+fn with_models(models: &[(&str, Vec<u8>)]) -> Setup {
+    let setup = Setup::new();
+    let folder = setup.folder().join("models");
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    for (name, bytes) in models {
+        fs::write(folder.join(name), bytes).expect("a file can be written");
+    }
+    setup.env("EDGECAM_MODELS", &folder).away_from_the_checkout().set("detector.download=false")
+}
+
+fn shared_model(name: &str) -> Vec<u8> {
+    fs::read(site::shared().join("models").join(name)).expect("the model is there")
+}
+
+#[test]
+fn a_missing_model_is_named_with_the_folders_that_were_looked_through() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let edgecam = with_models(&[]).start();
+    says(&error_of(&edgecam, "/detector/error"), &["nanodet_plus_m.param", "models"]);
+}
+
+#[test]
+fn a_corrupt_model_is_refused_by_its_hash_and_mending_it_is_enough() {
+    let Some(_site) = Site::with(&[Need::Shared]) else { return };
+    let param = shared_model("nanodet_plus_m.param");
+    let good = shared_model("nanodet_plus_m.bin");
+    let mut bad = good.clone();
+    bad[1000] ^= 0xff;
+    let edgecam =
+        with_models(&[("nanodet_plus_m.param", param), ("nanodet_plus_m.bin", bad)]).start();
+    says(&error_of(&edgecam, "/detector/error"), &["nanodet_plus_m.bin", "SHA-256"]);
+    fs::write(edgecam.folder().join("models/nanodet_plus_m.bin"), good)
+        .expect("the file can be mended");
+    let runs = || edgecam.api().camera()["detector"]["running"] == true;
+    until("the detector runs by itself", LONG, runs);
+}
+
+#[test]
+fn an_unknown_model_is_refused_at_the_start_with_those_there_are() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let said = Setup::new().set("detector.model=yolo").refusal();
+    says(&said, &["/detector/model", "yolo", "nanodet-plus-m_320"]);
+}
+
+#[test]
+fn a_clip_that_is_no_video_is_named_as_such() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let setup = Setup::new();
+    let clip = setup.folder().join("letter.mp4");
+    fs::write(&clip, "Dear camera,\n".repeat(500)).expect("a file can be written");
+    let edgecam = setup.clip(&clip).start();
+    says(&error_of(&edgecam, "/error"), &["letter.mp4", "no video"]);
+    assert_eq!(edgecam.api().camera()["phase"], "failed");
+}
+
+#[test]
+fn a_clip_that_is_not_there_is_named() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let edgecam = Setup::new().clip(Path::new("/nonexistent/clip.mp4")).start();
+    says(&error_of(&edgecam, "/error"), &["/nonexistent/clip.mp4"]);
+}
+
+#[test]
+fn a_video_device_or_csi_camera_that_is_absent_is_named() {
+    let Some(_site) = Site::with(&[]) else { return };
+    for (source, part) in [("/dev/video97", "/dev/video97"), ("libcamera", "CSI camera")] {
+        let edgecam = Setup::new().source(source).start();
+        says(&error_of(&edgecam, "/error"), &[part]);
+    }
+}
+
+#[test]
+fn an_rtsp_source_that_is_not_reachable_is_tried_again_until_it_is() {
+    let Some(_site) = Site::with(&[Need::MediaServer, Need::Shared]) else { return };
+    let server = Setup::new().clip(&site::clip("car-detection.mp4"));
+    let source = format!("rtsp://me:s3cret@{}/cam", server.at.rtsp);
+    let edgecam = Setup::new().source(&source).start();
+    let error = error_of(&edgecam, "/error");
+    says(&error, &[&server.at.rtsp.to_string()]);
+    assert!(!edgecam.log().contains("s3cret"), "the password is in the log");
+    let _server = server.stream();
+    until("the source is found", LONG, || edgecam.api().camera()["phase"] == "running");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_setting() {
+    let Some(_site) = Site::with(&[Need::MediaServer]) else { return };
+    for setting in ["api.listen", "mqtt.listen", "media_server.rtsp_listen"] {
+        let taken = TcpListener::bind(ports::free()).expect("the port was free");
+        let address = taken.local_addr().expect("it has an address").to_string();
+        let variable = setting.to_uppercase().replace('.', "__");
+        let setup = Setup::new().set(&format!("{setting}={address}"));
+        says(&setup.refusal(), &[&address, setting, &variable]);
+    }
+}
+
+#[test]
+fn all_bad_settings_are_told_at_once() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let said = Setup::new()
+        .set("cameras.cam.encoder.bitrate_kbps=much")
+        .set("cameras.cam.sauce=1")
+        .set("mqtt.keep_alive_s=1")
+        .refusal();
+    says(
+        &said,
+        &["3 mistakes", "/cameras/cam/encoder/bitrate_kbps", "did you mean source?", "5..=300"],
+    );
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_named_with_the_way_out() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let setup = Setup::new();
+    let file = setup.folder().join("file");
+    fs::write(&file, "in the way").expect("a file can be written");
+    let said = setup.data(&file.join("data")).refusal();
+    says(&said, &["file/data", "EDGECAM__DATA__DIR"]);
+}
+
+#[test]
+fn a_second_daemon_on_the_same_data_is_refused() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let first = Setup::new().start();
+    let mut second = Command::new(site::daemon_program());
+    let output =
+        second.env("EDGECAM__DATA__DIR", first.data_dir()).output().expect("edgecamd starts");
+    assert!(!output.status.success(), "it did not refuse");
+    let said = String::from_utf8_lossy(&output.stderr);
+    says(&said, &["another edgecamd", &first.data_dir().display().to_string()]);
+}
+
+/// A small file system in memory, gone when dropped. `None` without the right to mount.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path, options: &str) -> Option<Self> {
+        fs::create_dir_all(at).ok()?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "edgecam-test"]).arg(at);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_read_only_data_folder_is_refused_by_name() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let setup = Setup::new();
+    let folder = setup.folder().join("ro");
+    let Some(_disk) = SmallDisk::mount(&folder, "size=1m,ro") else {
+        return site::skip("no right to mount a file system");
+    };
+    let said = setup.data(&folder.join("data")).refusal();
+    says(&said, &["ro/data", "Read-only", "EDGECAM__DATA__DIR"]);
+}
