@@ -76,9 +76,10 @@ fn video_never_waits_for_ai_two_seconds_per_inference_leave_the_frame_rate() {
 fn models(folder: &Path, weights: &[u8]) {
     fs::create_dir_all(folder).expect("a temporary folder can be made");
     let shared = site::shared().join("models");
-    let structure = "nanodet_plus_m.param";
-    fs::copy(shared.join(structure), folder.join(structure)).expect("shared models can be read");
-    fs::write(folder.join("nanodet_plus_m.bin"), weights).expect("a temporary file can be written");
+    let structure = fs::read(shared.join("nanodet_plus_m.param")).expect("shared models can be read");
+    for (name, bytes) in [("nanodet_plus_m.param", &structure[..]), ("nanodet_plus_m.bin", weights)] {
+        fs::write(folder.join(name), bytes).expect("a temporary file can be written");
+    }
 }
 
 #[test]
@@ -104,4 +105,35 @@ fn video_never_waits_for_ai_a_detector_that_cannot_load_leaves_the_stream_up() {
     models(&folder, &weights);
     until("the detector sees frames", LONG, || self::inferred(&edgecam) > 0);
     assert!(detector(&edgecam)["error"].is_null(), "{}", detector(&edgecam));
+}
+
+#[test]
+fn video_never_waits_for_ai_a_detector_that_hangs_leaves_the_stream_up() {
+    let Some(_site) = Site::with(&NEEDS) else { return };
+    let setup = Setup::new();
+    // Whoever reads a pipe that nobody writes to, hangs: here, the detector's thread.
+    let sensor = setup.folder().join("temperature");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let (cwd, fifo) = (rustix::fs::CWD, rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(cwd, &sensor, fifo, mode, 0).expect("a pipe can be made");
+    let setup = setup.set(&format!("thermal.sensor={}", sensor.display()));
+    let edgecam = setup.clip(&site::clip("car-detection.mp4")).stream();
+    let camera = edgecam.child("edgecam-camera");
+
+    let viewer = Viewer::new(&edgecam.rtsp());
+    until("the stream is watched", LONG, || viewer.frames().len() >= 5);
+    let begun = Instant::now();
+    until("enough is counted", LONG, || begun.elapsed() >= COUNTED);
+    let frames = viewer.frames_between(begun, begun + COUNTED);
+    println!("{} s with a detector that hangs: {frames} frames", COUNTED.as_secs());
+    assert!(has_the_clips_rate(frames));
+    assert!(camera.is_alive(), "the camera process was replaced");
+
+    // The pipe has an end to write to, then it is a file: the detector goes on.
+    let both = fs::File::options().read(true).write(true).open(&sensor);
+    let writer = both.expect("a pipe can be opened");
+    fs::remove_file(&sensor).expect("a temporary file can be removed");
+    fs::write(&sensor, "20000\n").expect("a temporary file can be written");
+    drop(writer);
+    until("the detector sees frames", LONG, || inferred(&edgecam) > 0);
 }
