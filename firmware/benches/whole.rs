@@ -3,7 +3,6 @@
 //! the models beside the project.
 
 #[path = "../tests/harness/mod.rs"]
-#[expect(unreachable_pub, reason = "the harness is written for the tests")]
 mod harness;
 
 use std::io::{self, Write};

@@ -1,5 +1,8 @@
 //! Promise: whatever dies or hangs comes back by itself, in seconds, and takes nothing with it.
 
+// What was measured is printed.
+#![allow(clippy::print_stdout)]
+
 mod harness;
 
 use std::net::SocketAddr;

@@ -18,6 +18,8 @@
 
 // Every test binary uses a part of this.
 #![allow(dead_code, unused_imports)]
+// Tests speak on standard output.
+#![allow(clippy::print_stdout)]
 
 pub(crate) mod browser;
 pub(crate) mod clips;

@@ -55,7 +55,7 @@ impl Viewer {
         let reader = std::thread::spawn(move || {
             let lines = output.lines().map_while(Result::ok).filter(|line| !line.starts_with('#'));
             lines.for_each(|_| {
-                shelf.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now())
+                shelf.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
             });
         });
         Self { process, frames, reader: Some(reader) }
