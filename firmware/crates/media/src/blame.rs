@@ -28,10 +28,10 @@ impl Blame {
     pub(crate) fn absent(&self) -> Result<(), String> {
         match &self.0 {
             Source::File { path, .. } if !path.exists() => {
-                Err(format!("there is no clip at {}", path.display()))
+                Err(self.with_remedy(&format!("there is no clip at {}", path.display())))
             }
             Source::V4l2 { device } if !device.exists() => {
-                Err(format!("there is no camera at {}", device.display()))
+                Err(self.with_remedy(&format!("there is no camera at {}", device.display())))
             }
             _ => Ok(()),
         }
@@ -52,18 +52,20 @@ impl Blame {
             return Outcome::RungFailed(format!("element `{element}`: {said}"));
         }
         let of_content = error.error().is::<gst::StreamError>();
-        let reason = format!("{}: {}", self.trouble(), said.trim_end_matches('.'));
+        let said = said.trim_end_matches('.');
         match &self.0 {
             Source::File { path, .. } if of_content && !had_frames => {
-                Outcome::SourceUnusable(format!("{} is no video: {said}", path.display()))
+                let reason = format!("{} is no video: {said}", path.display());
+                Outcome::SourceUnusable(self.with_remedy(&reason))
             }
-            _ => Outcome::SourceLost(reason),
+            _ => Outcome::SourceLost(self.with_remedy(&format!("{}: {said}", self.trouble()))),
         }
     }
 
     /// No frame came for `patience`.
     pub(crate) fn silent(&self, patience: Duration) -> Outcome {
-        Outcome::SourceLost(format!("{}: no picture in {} s", self.trouble(), patience.as_secs()))
+        let reason = format!("{}: no picture in {} s", self.trouble(), patience.as_secs());
+        Outcome::SourceLost(self.with_remedy(&reason))
     }
 
     /// The source ended its stream.
@@ -75,10 +77,27 @@ impl Blame {
     pub(crate) fn no_picture_in_it(&self) -> Outcome {
         Outcome::SourceUnusable(match &self.0 {
             Source::File { path, .. } => {
-                format!("{} is no video: it has no frames", path.display())
+                self.with_remedy(&format!("{} is no video: it has no frames", path.display()))
             }
-            _ => self.trouble(),
+            _ => self.with_remedy(&self.trouble()),
         })
+    }
+
+    /// `reason`, and what its reader can do about it.
+    fn with_remedy(&self, reason: &str) -> String {
+        const ANOTHER: &str = "or name another source with `cameras.<id>.source` or --source";
+        match &self.0 {
+            Source::Scene { .. } => reason.to_owned(),
+            Source::File { .. } => format!("{reason}; put a clip there, {ANOTHER}"),
+            Source::V4l2 { .. } => format!("{reason}; plug a camera in, {ANOTHER}"),
+            Source::Libcamera { .. } => {
+                format!("{reason}; see to its cable (`cam -l` lists what is found), {ANOTHER}")
+            }
+            Source::Rtsp(_) => format!(
+                "{reason}; see that it is on, that this machine reaches it, and that the address, \
+                 user and password are right: it is tried again and again"
+            ),
+        }
     }
 
     fn trouble(&self) -> String {

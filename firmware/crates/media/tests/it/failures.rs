@@ -42,7 +42,8 @@ fn a_text_file_is_no_video() {
 fn an_absent_clip_is_waited_for() {
     let path = PathBuf::from("/nowhere/clip.mp4");
     let started = start(&camera(Source::File { path, looped: true }));
-    assert_eq!(started.event(waiting), "there is no clip at /nowhere/clip.mp4");
+    let reason = started.event(waiting);
+    assert!(reason.starts_with("there is no clip at /nowhere/clip.mp4; p"), "{reason}");
     started.event(waiting);
     assert_eq!(started.handle.stats().source_restarts, 1);
 }
@@ -51,7 +52,8 @@ fn an_absent_clip_is_waited_for() {
 fn an_absent_v4l2_camera_is_waited_for() {
     let device = PathBuf::from("/dev/video99");
     let started = start(&camera(Source::V4l2 { device }));
-    assert_eq!(started.event(waiting), "there is no camera at /dev/video99");
+    let reason = started.event(waiting);
+    assert!(reason.starts_with("there is no camera at /dev/video99; p"), "{reason}");
 }
 
 #[test]
