@@ -1,4 +1,4 @@
-//! Whether the ports that children will listen on are free, found out before they are started: a
+//! Whether the ports that are to be listened on are free, found out before anything is started: a
 //! child that cannot listen would say so in a log line of its own and be started again and again.
 
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ enum Transport {
     Udp,
 }
 
-/// Checks all ports of children; `with_media_server` says whether there will be a MediaMTX.
+/// Checks all ports; `with_media_server` says whether there will be a MediaMTX.
 ///
 /// # Errors
 /// When one is taken, or its address is not this machine's; the sentence names the setting.
@@ -32,7 +32,7 @@ pub(crate) async fn check(config: &Config, with_media_server: bool) -> anyhow::R
 }
 
 fn wanted(config: &Config, with_media_server: bool) -> Vec<(&'static str, SocketAddr, Transport)> {
-    let mut all = Vec::new();
+    let mut all = vec![("api.listen", config.api_listen, Transport::Tcp)];
     if let Some(server) = config.media_server.as_ref().filter(|_| with_media_server) {
         all.extend([
             ("media_server.rtsp_listen", server.rtsp_listen, Transport::Tcp),
