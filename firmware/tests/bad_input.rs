@@ -4,13 +4,14 @@
 mod harness;
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use harness::daemon::EdgeCam;
-use harness::{Need, Setup, Site, ports, site, until, until_some};
+use harness::{Need, Setup, Site, clips, ports, site, until, until_some, viewer};
 
 /// Nothing of a test takes longer.
 const LONG: Duration = Duration::from_secs(30);
@@ -61,7 +62,10 @@ fn a_corrupt_model_is_refused_by_its_hash_and_mending_it_is_enough() {
     bad[1000] ^= 0xff;
     let edgecam =
         with_models(&[("nanodet_plus_m.param", param), ("nanodet_plus_m.bin", bad)]).start();
-    says(&error_of(&edgecam, "/detector/error"), &["nanodet_plus_m.bin", "SHA-256"]);
+    let said = error_of(&edgecam, "/detector/error");
+    says(&said, &["nanodet_plus_m.bin does not fit the manifest", "expected SHA-256", "found"]);
+    let shows = || edgecam.api().camera()["phase"] == "running";
+    until("the camera runs without a detector", LONG, shows);
     fs::write(edgecam.folder().join("models/nanodet_plus_m.bin"), good)
         .expect("the file can be mended");
     let runs = || edgecam.api().camera()["detector"]["running"] == true;
@@ -75,22 +79,31 @@ fn an_unknown_model_is_refused_at_the_start_with_those_there_are() {
     says(&said, &["/detector/model", "yolo", "nanodet-plus-m_320"]);
 }
 
-#[test]
-fn a_clip_that_is_no_video_is_named_as_such() {
-    let Some(_site) = Site::with(&[]) else { return };
-    let setup = Setup::new();
-    let clip = setup.folder().join("letter.mp4");
-    fs::write(&clip, "Dear camera,\n".repeat(500)).expect("a file can be written");
-    let edgecam = setup.clip(&clip).start();
-    says(&error_of(&edgecam, "/error"), &["letter.mp4", "no video"]);
-    assert_eq!(edgecam.api().camera()["phase"], "failed");
-}
+/// What can be done about a source that is not to be had.
+const OTHER_SOURCE: &str = "or name another source with `cameras.<id>.source` or --source";
 
 #[test]
-fn a_clip_that_is_not_there_is_named() {
+fn a_clip_that_is_missing_or_no_video_is_named_with_the_way_out_and_the_rest_goes_on() {
     let Some(_site) = Site::with(&[]) else { return };
-    let edgecam = Setup::new().clip(Path::new("/nonexistent/clip.mp4")).start();
-    says(&error_of(&edgecam, "/error"), &["/nonexistent/clip.mp4"]);
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let [absent, letter, sound] =
+        ["absent", "letter", "sound"].map(|name| folder.path().join(name).with_extension("mp4"));
+    fs::write(&letter, "Dear camera,\n".repeat(500)).expect("a file can be written");
+    viewer::ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1"], &sound);
+    for (clip, phase, reason) in [
+        (absent, "waiting", "there is no clip at"),
+        (letter, "failed", "is no video"),
+        (sound, "failed", "is no video"),
+    ] {
+        let edgecam = Setup::new().set("media_server.enabled=false").clip(&clip).start();
+        let name = clip.to_str().expect("a plain name");
+        says(&error_of(&edgecam, "/error"), &[name, reason, OTHER_SOURCE]);
+        assert_eq!(edgecam.api().camera()["phase"], phase);
+        assert_eq!(edgecam.api().get("/healthz").status, 200, "the daemon is well");
+        let ready = edgecam.api().get("/readyz");
+        assert_eq!(ready.status, 503, "a camera without a picture is not ready");
+        says(&String::from_utf8_lossy(&ready.body), &[reason]);
+    }
 }
 
 #[test]
@@ -98,7 +111,7 @@ fn a_video_device_or_csi_camera_that_is_absent_is_named() {
     let Some(_site) = Site::with(&[]) else { return };
     for (source, part) in [("/dev/video97", "/dev/video97"), ("libcamera", "CSI camera")] {
         let edgecam = Setup::new().source(source).start();
-        says(&error_of(&edgecam, "/error"), &[part]);
+        says(&error_of(&edgecam, "/error"), &[part, OTHER_SOURCE]);
     }
 }
 
@@ -109,21 +122,24 @@ fn an_rtsp_source_that_is_not_reachable_is_tried_again_until_it_is() {
     let source = format!("rtsp://me:s3cret@{}/cam", server.at.rtsp);
     let edgecam = Setup::new().source(&source).start();
     let error = error_of(&edgecam, "/error");
-    says(&error, &[&server.at.rtsp.to_string()]);
+    says(&error, &[&server.at.rtsp.to_string(), "does not answer", "it is tried again"]);
+    assert!(!error.contains("s3cret"), "the password is told");
     assert!(!edgecam.log().contains("s3cret"), "the password is in the log");
     let _server = server.stream();
     until("the source is found", LONG, || edgecam.api().camera()["phase"] == "running");
 }
 
 #[test]
-fn a_port_in_use_is_named_with_its_setting() {
+fn a_port_in_use_is_named_with_its_setting_before_anything_is_started() {
     let Some(_site) = Site::with(&[Need::MediaServer]) else { return };
     for setting in ["api.listen", "mqtt.listen", "media_server.rtsp_listen"] {
         let taken = TcpListener::bind(ports::free()).expect("the port was free");
         let address = taken.local_addr().expect("it has an address").to_string();
         let variable = setting.to_uppercase().replace('.', "__");
         let setup = Setup::new().set(&format!("{setting}={address}"));
-        says(&setup.refusal(), &[&address, setting, &variable]);
+        let said = setup.refusal();
+        says(&said, &[&address, "another program uses it", setting, &variable]);
+        assert!(!said.contains("child started"), "something was started:\n{said}");
     }
 }
 
@@ -134,11 +150,11 @@ fn all_bad_settings_are_told_at_once() {
         .set("cameras.cam.encoder.bitrate_kbps=much")
         .set("cameras.cam.sauce=1")
         .set("mqtt.keep_alive_s=1")
+        .env("EDGECAM__API__LISTENS", "127.0.0.1:1")
         .refusal();
-    says(
-        &said,
-        &["3 mistakes", "/cameras/cam/encoder/bitrate_kbps", "did you mean source?", "5..=300"],
-    );
+    says(&said, &["4 mistakes", "/cameras/cam/encoder/bitrate_kbps = \"much\"", "a whole number"]);
+    says(&said, &["did you mean source?", "5..=300", "set by command line"]);
+    says(&said, &["/api/listens", "set by environment variable EDGECAM__API__LISTENS"]);
 }
 
 #[test]
@@ -174,6 +190,14 @@ impl SmallDisk {
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then(|| Self(at.to_owned()))
     }
+
+    /// Takes all the room that is left, until the answer is removed.
+    fn fill(&self) -> std::path::PathBuf {
+        let path = self.0.join("in-the-way");
+        let mut file = fs::File::create(&path).expect("a file can be made");
+        while file.write_all(&[1; 4096]).is_ok() {}
+        path
+    }
 }
 
 impl Drop for SmallDisk {
@@ -192,4 +216,38 @@ fn a_read_only_data_folder_is_refused_by_name() {
     };
     let said = setup.data(&folder.join("data")).refusal();
     says(&said, &["ro/data", "Read-only", "EDGECAM__DATA__DIR"]);
+}
+
+#[test]
+fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_is_room() {
+    let Some(_site) = Site::with(&[Need::Shared]) else { return };
+    let setup = Setup::new();
+    let folder = setup.folder().join("disk");
+    let Some(disk) = SmallDisk::mount(&folder, "size=8m") else {
+        return site::skip("no right to mount a file system");
+    };
+    let clip = clips::car_passes(setup.folder());
+    let setup = setup.set("media_server.enabled=false").data(&folder);
+    let mut edgecam = setup.clip(&clip).start();
+    let subscriber = edgecam.subscriber();
+    until("events flow", LONG, || !subscriber.events().is_empty());
+
+    let in_the_way = disk.fill();
+    edgecam.wait_for_log("events cannot be stored", LONG);
+    let way_out = "delete something on that file system";
+    says(&edgecam.log(), &["no space left for the event database", way_out]);
+    assert_eq!(edgecam.api().get("/healthz").status, 200, "the daemon is well");
+    let before = subscriber.events().len();
+    fs::remove_file(in_the_way).expect("the file can be removed");
+    until("events flow again", LONG, || subscriber.events().len() > before + 2);
+    let seqs: Vec<_> = subscriber.events().iter().map(|(_, event)| event.seq).collect();
+    assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "gaps in {seqs:?}");
+    edgecam.stop();
+
+    // At a start there is nothing to wait for.
+    fs::remove_dir_all(&folder.join("run")).expect("it is no more in use");
+    fs::remove_file(folder.join("events.db")).expect("it is no more in use");
+    disk.fill();
+    let said = Setup::new().data(&folder).refusal();
+    says(&said, &["no space left", &folder.display().to_string(), way_out]);
 }

@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 #[test]
 fn an_announced_event_is_delivered_at_least_once_in_order_with_a_gap_free_seq_across_outage_and_kill()
-{
+ {
     let Some(_site) = Site::with(&[Need::Shared]) else { return };
     let setup = Setup::new();
     let mut broker = Broker::start(setup.folder(), ports::free());
@@ -42,7 +42,9 @@ fn an_announced_event_is_delivered_at_least_once_in_order_with_a_gap_free_seq_ac
     let edgecam = edgecam.restart();
     until("the end of the outage", LONG, || away.elapsed() >= OUTAGE);
     let waiting = stored(&database).len();
-    println!("stored: {heard} before, {before_kill} at the kill, {waiting} at the end of the outage");
+    println!(
+        "stored: {heard} before, {before_kill} at the kill, {waiting} at the end of the outage"
+    );
     assert!(heard < before_kill && before_kill < waiting, "nothing happened meanwhile");
     assert_eq!(subscriber.events().len(), heard, "there is another way to the subscriber");
     broker.resume();
@@ -54,16 +56,26 @@ fn an_announced_event_is_delivered_at_least_once_in_order_with_a_gap_free_seq_ac
 }
 
 /// Ends the daemon, so that nothing is added any more; then everything stored is delivered.
-fn drop_and_compare(mut edgecam: harness::daemon::EdgeCam, database: &Path, subscriber: &Subscriber) {
+fn drop_and_compare(
+    mut edgecam: harness::daemon::EdgeCam,
+    database: &Path,
+    subscriber: &Subscriber,
+) {
     edgecam.stop();
     let stored = stored(database);
-    until("the last events are delivered", LONG, || first_deliveries(subscriber).len() >= stored.len());
+    until("the last events are delivered", LONG, || {
+        first_deliveries(subscriber).len() >= stored.len()
+    });
     let delivered = first_deliveries(subscriber);
     let expected: Vec<_> = (1..=stored.len() as u64).collect();
     assert_eq!(stored, expected, "the store's seq has gaps");
     assert_eq!(delivered, stored, "delivered differs from stored");
     let all = subscriber.events().len();
-    println!("{} events stored and delivered in order; {} came twice", stored.len(), all - stored.len());
+    println!(
+        "{} events stored and delivered in order; {} came twice",
+        stored.len(),
+        all - stored.len()
+    );
 }
 
 /// `seq` of everything that the store holds, growing.

@@ -76,8 +76,10 @@ fn video_never_waits_for_ai_two_seconds_per_inference_leave_the_frame_rate() {
 fn models(folder: &Path, weights: &[u8]) {
     fs::create_dir_all(folder).expect("a temporary folder can be made");
     let shared = site::shared().join("models");
-    let structure = fs::read(shared.join("nanodet_plus_m.param")).expect("shared models can be read");
-    for (name, bytes) in [("nanodet_plus_m.param", &structure[..]), ("nanodet_plus_m.bin", weights)] {
+    let structure =
+        fs::read(shared.join("nanodet_plus_m.param")).expect("shared models can be read");
+    for (name, bytes) in [("nanodet_plus_m.param", &structure[..]), ("nanodet_plus_m.bin", weights)]
+    {
         fs::write(folder.join(name), bytes).expect("a temporary file can be written");
     }
 }
