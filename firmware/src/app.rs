@@ -32,6 +32,8 @@ const CAMERAS_END: Duration = Duration::from_secs(8);
 const FLUSH: Duration = Duration::from_secs(2);
 /// Signals that come closer together than this are one.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
+/// What still runs when all has been said is left behind after this time.
+const LEFT_BEHIND: Duration = Duration::from_secs(2);
 /// Everything else ends within this time.
 const REST_ENDS: Duration = Duration::from_secs(5);
 
@@ -45,13 +47,16 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
         .thread_name("ec-async")
         .build()
         .context("starting the async runtime")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let built = build(loaded).await?;
         let running = built.spawn().await?;
         running.ready();
         let again = wait_for_stop().await?;
         running.drain(again).await
-    })
+    });
+    // After a start that failed half way, tasks still hold what others wait for.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    ended
 }
 
 /// What was opened and bound; nothing runs yet but the store.
