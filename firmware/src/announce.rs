@@ -35,7 +35,11 @@ impl Now {
 ///
 /// # Errors
 /// When an id is no ULID: the two processes are of different builds.
-pub(crate) fn event(camera: &str, happening: Happening, now: Now) -> Result<NewEvent, ulid::DecodeError> {
+pub(crate) fn event(
+    camera: &str,
+    happening: Happening,
+    now: Now,
+) -> Result<NewEvent, ulid::DecodeError> {
     let event_type = happening.event_type;
     let (phase, kind, severity) = place(event_type);
     let ts = now.wall_of(happening.at_ns);

@@ -88,8 +88,9 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
     orders.orders(&loaded.settings)?;
     let store = Store::open(store_options(config)).context("opening the event store")?;
     let (store, threads) = store.spawn().context("starting the event store")?;
-    let link = LinkServer::bind(&data.join("run"))
-        .with_context(|| format!("listening for camera processes in {}", data.join("run").display()))?;
+    let link = LinkServer::bind(&data.join("run")).with_context(|| {
+        format!("listening for camera processes in {}", data.join("run").display())
+    })?;
     let settings = LiveSettings::new(&loaded);
     Ok(Built {
         camera_program: camera_program()?,
@@ -141,7 +142,10 @@ fn camera_program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program")?;
     let camera = own.with_file_name("edgecam-camera");
     if !camera.is_file() {
-        bail!("{} is missing: it is installed beside edgecamd (`cargo build` makes both)", camera.display());
+        bail!(
+            "{} is missing: it is installed beside edgecamd (`cargo build` makes both)",
+            camera.display()
+        );
     }
     Ok(camera)
 }
@@ -221,7 +225,8 @@ impl Built {
 
         fetch_model(&config, &library, &loaded.settings, &mut services)?;
         let mqtt = start_mqtt(&config, &store, &cameras, &settings, &mut services);
-        let system = SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
+        let system =
+            SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
         let ports = Ports {
             cameras: Arc::new(CameraPort::new(cameras.clone(), settings.clone(), orders)),
             events: Arc::new(StoredEvents(store.clone())),

@@ -57,7 +57,9 @@ impl RunArgs {
             host: HostFacts { node_id: node::default_id(), data_dir: default_data_dir() },
             files: self.settings.clone(),
             env: std::env::vars_os()
-                .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+                .filter_map(|(key, value)| {
+                    Some((key.into_string().ok()?, value.into_string().ok()?))
+                })
                 .collect(),
             settings: None,
             set: self.set.clone(),

@@ -53,7 +53,9 @@ fn announce(lines: &mut Lines, config: &Config, mqtt: &config::MqttConfig) {
             let how = format!("-h {} -p {}", address.ip(), address.port());
             (format!("mqtt://{address}"), how)
         }
-        Broker::Remote(url) => (url.to_string(), format!("-L '{}/{topic}'", url.as_str().trim_end_matches('/'))),
+        Broker::Remote(url) => {
+            (url.to_string(), format!("-L '{}/{topic}'", url.as_str().trim_end_matches('/')))
+        }
     };
     lines.add("MQTT", &format!("{address}  topic {topic}"));
     let topic = if how.starts_with("-L") { String::new() } else { format!(" -t '{topic}'") };
@@ -62,7 +64,8 @@ fn announce(lines: &mut Lines, config: &Config, mqtt: &config::MqttConfig) {
 
 /// An address that a program on this machine can connect to.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    let ip =
+        if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
     SocketAddr::new(ip, address.port())
 }
 

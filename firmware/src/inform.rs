@@ -31,7 +31,8 @@ pub(crate) fn keep(
         .map(|(_, camera)| until(shutdown.clone(), of_camera(mqtt.clone(), camera.clone())))
         .collect();
     tasks.push(until(shutdown.clone(), of_settings(mqtt.clone(), settings.clone())));
-    let sensor = config.cameras.iter().find_map(|camera| Some(camera.thermal.as_ref()?.sensor.clone()));
+    let sensor =
+        config.cameras.iter().find_map(|camera| Some(camera.thermal.as_ref()?.sensor.clone()));
     let machine = of_machine(mqtt, config.data.dir.clone(), sensor.unwrap_or_default());
     tasks.push(until(shutdown.clone(), machine));
     tasks

@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use base::shutdown::Shutdown;
 use config::{CameraId, Config, MediaServerConfig};
-use mediamtx::{Binary, ConfigFile, ControlClient, ControlSecret, PathState, Places, StreamAddresses};
+use mediamtx::{
+    Binary, ConfigFile, ControlClient, ControlSecret, PathState, Places, StreamAddresses,
+};
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Supervisor};
 
 /// Time between two questions whether it is well.
@@ -51,10 +53,12 @@ impl Found {
         config: &Config,
         shutdown: Shutdown,
     ) -> anyhow::Result<(MediaServer, impl Future<Output = ()> + use<>)> {
-        let secret = ControlSecret::random().context("making a secret for MediaMTX's control API")?;
+        let secret =
+            ControlSecret::random().context("making a secret for MediaMTX's control API")?;
         let file = ConfigFile::in_dir(&config.data.dir.join("run"));
         let cameras = config.cameras.iter().map(|camera| &camera.id);
-        file.write(&mediamtx::render(&self.config, cameras, &secret)).context("configuring MediaMTX")?;
+        file.write(&mediamtx::render(&self.config, cameras, &secret))
+            .context("configuring MediaMTX")?;
         let mut spec =
             ChildSpec::new("mediamtx", &self.binary.path).args(mediamtx::arguments(file.path()));
         spec.health = Health::Heartbeat { start_within: STARTS_WITHIN, every: SILENCE };

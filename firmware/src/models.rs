@@ -45,11 +45,13 @@ impl ModelLibrary {
         let own = data.join("models");
         let mut manifests = BTreeMap::new();
         for text in BUILT_IN {
-            let manifest: ModelManifest = toml::from_str(text).context("a built-in model manifest")?;
+            let manifest: ModelManifest =
+                toml::from_str(text).context("a built-in model manifest")?;
             manifests.insert(manifest.name.clone(), manifest);
         }
         for path in manifests_in(&own) {
-            let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             let manifest: ModelManifest = toml::from_str(&text)
                 .with_context(|| format!("the model manifest {} is not valid", path.display()))?;
             manifests.insert(manifest.name.clone(), manifest);
@@ -98,7 +100,8 @@ impl ModelLibrary {
     pub(crate) fn fetch(&self, manifest: &ModelManifest) -> anyhow::Result<()> {
         fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
         for file in [&manifest.param, &manifest.bin] {
-            self.fetch_file(file).with_context(|| format!("fetching {} from {}", file.file, file.url))?;
+            self.fetch_file(file)
+                .with_context(|| format!("fetching {} from {}", file.file, file.url))?;
         }
         Ok(())
     }
@@ -150,7 +153,8 @@ impl<R: Read> Read for Tee<'_, R> {
 fn manifests_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
     paths.sort();
     paths
 }
@@ -204,8 +208,12 @@ mod tests {
             for stream in listener.incoming().take(2) {
                 let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 4096]).unwrap();
-                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
-                    .unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                )
+                .unwrap();
                 stream.write_all(body).unwrap();
             }
         });

@@ -65,7 +65,11 @@ async fn keep(store: &StoreHandle, shutdown: &Shutdown, events: Vec<NewEvent>) {
             tracing::error!(error = text, events = events.len(), "events are lost with this stop");
             return;
         }
-        tracing::error!(error = text, events = events.len(), "events cannot be stored: trying again");
+        tracing::error!(
+            error = text,
+            events = events.len(),
+            "events cannot be stored: trying again"
+        );
         tokio::time::sleep(AGAIN).await;
     }
 }
@@ -73,10 +77,16 @@ async fn keep(store: &StoreHandle, shutdown: &Shutdown, events: Vec<NewEvent>) {
 async fn close(store: &StoreHandle, camera: &str) {
     match store.close_open(Some(camera), CloseReason::CameraGone).await {
         Ok(closed) if closed.is_empty() => {}
-        Ok(closed) => tracing::info!(camera, events = closed.len(), "ended what its process left open"),
+        Ok(closed) => {
+            tracing::info!(camera, events = closed.len(), "ended what its process left open")
+        }
         Err(error) => {
             let error = base::error::chain(&error);
-            tracing::error!(camera, error, "open events could not be ended: the next start ends them");
+            tracing::error!(
+                camera,
+                error,
+                "open events could not be ended: the next start ends them"
+            );
         }
     }
 }

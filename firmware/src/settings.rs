@@ -61,7 +61,11 @@ pub(crate) struct OrderMaker {
 impl OrderMaker {
     /// Orders that name models of `library`, keep their state under `data` and publish to the
     /// media server `publish_to`, if there is one.
-    pub(crate) fn new(library: ModelLibrary, data: &Path, publish_to: Option<MediaServerConfig>) -> Self {
+    pub(crate) fn new(
+        library: ModelLibrary,
+        data: &Path,
+        publish_to: Option<MediaServerConfig>,
+    ) -> Self {
         Self { library, data: data.into(), publish_to }
     }
 

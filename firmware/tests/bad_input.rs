@@ -245,7 +245,7 @@ fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_i
     edgecam.stop();
 
     // At a start there is nothing to wait for.
-    fs::remove_dir_all(&folder.join("run")).expect("it is no more in use");
+    fs::remove_dir_all(folder.join("run")).expect("it is no more in use");
     fs::remove_file(folder.join("events.db")).expect("it is no more in use");
     disk.fill();
     let said = Setup::new().data(&folder).refusal();

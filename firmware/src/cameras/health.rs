@@ -14,7 +14,11 @@ pub(super) const SILENCE: Duration = Duration::from_millis(3_500);
 /// What a camera's own report says about its health; `Some`: replace its process, and why.
 ///
 /// `frame_age` is the time since its newest frame, `in_phase` the time since it entered `phase`.
-pub(super) fn complaint(phase: CameraPhase, frame_age: Duration, in_phase: Duration) -> Option<String> {
+pub(super) fn complaint(
+    phase: CameraPhase,
+    frame_age: Duration,
+    in_phase: Duration,
+) -> Option<String> {
     match phase {
         CameraPhase::Running if frame_age >= STALL && in_phase >= STALL => {
             Some(format!("no frame for {:.1} s", frame_age.as_secs_f32()))

@@ -113,7 +113,12 @@ async fn greet(stream: UnixStream, doors: Doors) {
         return;
     };
     if protocol != PROTOCOL {
-        tracing::error!(camera, version, protocol, "edgecam-camera is of another build: install both");
+        tracing::error!(
+            camera,
+            version,
+            protocol,
+            "edgecam-camera is of another build: install both"
+        );
         return;
     }
     let Some(door) = doors.get(&camera) else {

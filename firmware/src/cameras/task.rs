@@ -78,8 +78,8 @@ impl CameraTask {
         inputs: Inputs,
     ) -> (Self, watch::Receiver<Arc<CameraView>>) {
         let enabled = order.settings.enabled.unwrap_or(true);
-        let child =
-            enabled.then(|| surroundings.supervisor.spawn(spec(&order, socket, &surroundings.program)));
+        let child = enabled
+            .then(|| surroundings.supervisor.spawn(spec(&order, socket, &surroundings.program)));
         let status = CameraStatus {
             id: order.camera.clone(),
             name: order.settings.name.clone().unwrap_or_else(|| order.camera.clone()),
@@ -128,8 +128,14 @@ impl CameraTask {
         self.connections_seen += 1;
         let number = self.connections_seen;
         let Connection { pid, mut receiver, mut sender } = connection;
-        if let Err(error) = sender.send(&ToCamera::Configure(Box::new(self.order.clone())), &[]).await {
-            tracing::warn!(camera = self.order.camera, error = base::error::chain(&error), "configuring");
+        if let Err(error) =
+            sender.send(&ToCamera::Configure(Box::new(self.order.clone())), &[]).await
+        {
+            tracing::warn!(
+                camera = self.order.camera,
+                error = base::error::chain(&error),
+                "configuring"
+            );
             return;
         }
         self.process = Some(Process { number, pid, sender });
@@ -158,7 +164,10 @@ impl CameraTask {
             return;
         }
         for (_, open) in self.open.drain() {
-            open.fail(CameraError::new(ErrorKind::Unavailable, format!("the camera stopped: {why}")));
+            open.fail(CameraError::new(
+                ErrorKind::Unavailable,
+                format!("the camera stopped: {why}"),
+            ));
         }
         self.record(Record::CameraGone { camera: self.order.camera.clone() }).await;
         self.view.send_modify(|view| {
@@ -209,7 +218,9 @@ impl CameraTask {
     async fn record_happening(&mut self, happening: Happening) {
         match announce::event(&self.order.camera, happening, Now::read()) {
             Ok(event) => self.record(Record::Event(Box::new(event))).await,
-            Err(error) => tracing::error!(camera = self.order.camera, %error, "an event has no valid id"),
+            Err(error) => {
+                tracing::error!(camera = self.order.camera, %error, "an event has no valid id")
+            }
         }
     }
 
@@ -286,7 +297,8 @@ impl CameraTask {
                 }
                 open @ Open::Snapshot { .. } => {
                     let phase = self.view.borrow().status.phase;
-                    let detail = format!("the camera shows nothing: it is {phase:?}").to_lowercase();
+                    let detail =
+                        format!("the camera shows nothing: it is {phase:?}").to_lowercase();
                     open.fail(CameraError::new(ErrorKind::Unavailable, detail));
                 }
             };
@@ -326,7 +338,8 @@ impl CameraTask {
             status.started_at = child.started_at;
             if child.pid.is_none() {
                 status.phase = CameraPhase::Starting;
-                status.error = child.last_error.or_else(|| child.last_exit.map(|exit| exit.to_string()));
+                status.error =
+                    child.last_error.or_else(|| child.last_exit.map(|exit| exit.to_string()));
             }
         });
     }

@@ -26,7 +26,8 @@ impl CameraPort {
     }
 
     fn get(&self, camera: &str) -> Result<&CameraHandle, PortError> {
-        let unknown = || PortError::new(ErrorKind::NotFound, format!("there is no camera \"{camera}\""));
+        let unknown =
+            || PortError::new(ErrorKind::NotFound, format!("there is no camera \"{camera}\""));
         self.cameras.get(camera).ok_or_else(unknown)
     }
 }
@@ -52,10 +53,9 @@ impl CamerasPort for CameraPort {
         async move {
             let _changing = self.changing.lock().await;
             let handle = self.get(camera)?;
-            let order = self
-                .orders
-                .order(camera, &settings, &self.settings.current())
-                .map_err(|error| PortError::new(ErrorKind::InvalidArgument, format!("{error:#}")))?;
+            let order = self.orders.order(camera, &settings, &self.settings.current()).map_err(
+                |error| PortError::new(ErrorKind::InvalidArgument, format!("{error:#}")),
+            )?;
             handle.apply(order).await.map_err(failed)?;
             self.settings.set_camera(camera, settings);
             Ok(())

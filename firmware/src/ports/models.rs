@@ -24,7 +24,8 @@ impl ModelPort {
 
 impl Models for ModelPort {
     fn list(&self) -> Answer<'_, Vec<Model>> {
-        let (library, active) = (self.library.clone(), self.settings.current().detector.model.clone());
+        let (library, active) =
+            (self.library.clone(), self.settings.current().detector.model.clone());
         async move {
             // Looking for files may block.
             tokio::task::spawn_blocking(move || models(&library, active.as_deref()))

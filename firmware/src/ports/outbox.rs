@@ -15,7 +15,10 @@ fn failed(error: StoreError) -> OutboxError {
 impl Outbox for StoreOutbox {
     async fn next_after(&self, seq: u64, limit: usize) -> Result<Vec<Waiting>, OutboxError> {
         let rows = self.0.outbox_after(seq, limit).await.map_err(failed)?;
-        Ok(rows.into_iter().map(|row| Waiting { event: row.event, stored_at: row.stored_at }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Waiting { event: row.event, stored_at: row.stored_at })
+            .collect())
     }
 
     async fn ack(&self, seqs: Vec<u64>) -> Result<(), OutboxError> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, System};
 use api::status::CameraPhase;
-use config::model::Broker;
 use config::Config;
+use config::model::Broker;
 use control::ports::SystemView;
 use jiff::Timestamp;
 use mqtt::{LinkStatus, MqttHandle};
@@ -43,7 +43,8 @@ impl SystemPort {
         media_server: Option<&MediaServer>,
         broker: Option<ChildHandle>,
     ) -> Self {
-        let sensor = config.cameras.iter().find_map(|camera| Some(camera.thermal.as_ref()?.sensor.clone()));
+        let sensor =
+            config.cameras.iter().find_map(|camera| Some(camera.thermal.as_ref()?.sensor.clone()));
         Self {
             node: config.node_id.clone(),
             name: config.node_name.clone(),
@@ -82,7 +83,9 @@ impl SystemPort {
                 pid: status.pid,
                 restarts: u32::try_from(status.restarts).unwrap_or(u32::MAX),
                 memory_bytes: status.pid.and_then(resident_bytes),
-                last_exit: status.last_error.or_else(|| status.last_exit.map(|exit| exit.to_string())),
+                last_exit: status
+                    .last_error
+                    .or_else(|| status.last_exit.map(|exit| exit.to_string())),
             };
             (status.name, shown)
         });
@@ -134,7 +137,8 @@ impl SystemView for SystemPort {
                 | CameraPhase::Stalled
                 | CameraPhase::Failed => false,
             };
-            let detail = status.error.unwrap_or_else(|| format!("{:?}", status.phase).to_lowercase());
+            let detail =
+                status.error.unwrap_or_else(|| format!("{:?}", status.phase).to_lowercase());
             Some(Check { name: format!("camera {id}"), ok, detail })
         });
         let checks: Vec<_> = cameras.collect();
