@@ -78,7 +78,7 @@ async fn close(store: &StoreHandle, camera: &str) {
     match store.close_open(Some(camera), CloseReason::CameraGone).await {
         Ok(closed) if closed.is_empty() => {}
         Ok(closed) => {
-            tracing::info!(camera, events = closed.len(), "ended what its process left open")
+            tracing::info!(camera, events = closed.len(), "ended what its process left open");
         }
         Err(error) => {
             let error = base::error::chain(&error);

@@ -219,7 +219,7 @@ impl CameraTask {
         match announce::event(&self.order.camera, happening, Now::read()) {
             Ok(event) => self.record(Record::Event(Box::new(event))).await,
             Err(error) => {
-                tracing::error!(camera = self.order.camera, %error, "an event has no valid id")
+                tracing::error!(camera = self.order.camera, %error, "an event has no valid id");
             }
         }
     }
