@@ -14,6 +14,8 @@ export EDGECAM_NCNN_DIR ?= $(CACHE)/ncnn/current
 endif
 # Debian keeps mosquitto where not every user's PATH looks.
 export PATH := $(PATH):/usr/sbin
+# Not on a command line: a source may hold a password, and any character.
+export EDGECAM_SOURCE := $(value SOURCE)
 # In CI, Cargo.lock is the law.
 LOCKED := $(if $(CI),--locked)
 
@@ -26,7 +28,7 @@ setup: ## all set-up and nothing else (the others do what they need of it)
 run: ## set up, build and run; SOURCE=clip.mp4, rtsp://..., /dev/video0 or libcamera (none: a synthetic street)
 	@firmware/setup/setup.sh run
 	@cargo build $(LOCKED) --release -p edgecamd -p edgecam-camera
-	@exec "$$CARGO_TARGET_DIR/release/edgecamd" $(if $(SOURCE),--source "$(SOURCE)")
+	@exec "$$CARGO_TARGET_DIR/release/edgecamd"
 
 test: ## set up and run every check and test
 	@firmware/setup/setup.sh test

@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "KEY=VALUE", global = true)]
     set: Vec<String>,
     /// What the camera shows: `scene`, a clip, `rtsp://…`, `/dev/video…` or `libcamera`.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, env = "EDGECAM_SOURCE", hide_env_values = true)]
     source: Option<String>,
 }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::bail;
+use api::manifest::ModelManifest;
 use api::settings::{CameraSettings, Settings};
 use config::{CameraId, Loaded, MediaServerConfig};
 use link::CameraOrder;
@@ -72,7 +74,7 @@ impl OrderMaker {
     /// The order of `camera` under `settings`.
     ///
     /// # Errors
-    /// When the settings name an unknown model.
+    /// When the settings name an unknown model, or a label that the model does not have.
     pub(crate) fn order(
         &self,
         camera: &str,
@@ -80,6 +82,7 @@ impl OrderMaker {
         settings: &Settings,
     ) -> anyhow::Result<CameraOrder> {
         let model = settings.detector.model.as_deref().unwrap_or_default();
+        check_labels(camera, of_camera, self.library.get(model)?)?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(CameraOrder {
             camera: camera.to_owned(),
@@ -100,9 +103,81 @@ impl OrderMaker {
     /// The orders of all cameras of `settings`.
     ///
     /// # Errors
-    /// When the settings name an unknown model.
+    /// As [`Self::order`].
     pub(crate) fn orders(&self, settings: &Settings) -> anyhow::Result<Vec<CameraOrder>> {
         let cameras = settings.cameras.iter();
         cameras.map(|(id, camera)| self.order(id, camera, settings)).collect()
+    }
+}
+
+/// Checks every label that `settings` name against the model that is to find it.
+///
+/// # Errors
+/// With all that the model does not have, and where they stand.
+fn check_labels(
+    camera: &str,
+    settings: &CameraSettings,
+    model: &ModelManifest,
+) -> anyhow::Result<()> {
+    let detection = &settings.detection;
+    let lists = [("/detection/labels".to_owned(), detection.labels.clone().unwrap_or_default())];
+    let keys = |map: Option<Vec<String>>| map.unwrap_or_default();
+    let maps = [
+        (
+            "/detection/class_thresholds".to_owned(),
+            keys(detection.class_thresholds.as_ref().map(|map| map.keys().cloned().collect())),
+        ),
+        (
+            "/detection/class_filters".to_owned(),
+            keys(detection.class_filters.as_ref().map(|map| map.keys().cloned().collect())),
+        ),
+    ];
+    let zones = settings
+        .zones
+        .iter()
+        .map(|(id, zone)| (format!("/zones/{id}/labels"), zone.labels.clone().unwrap_or_default()));
+    let lines = settings
+        .lines
+        .iter()
+        .map(|(id, line)| (format!("/lines/{id}/labels"), line.labels.clone().unwrap_or_default()));
+    let known = model.labels.names();
+    let named = lists.into_iter().chain(maps).chain(zones).chain(lines);
+    let unknown: Vec<_> = named
+        .flat_map(|(at, labels)| labels.into_iter().map(move |label| (at.clone(), label)))
+        .filter(|(_, label)| !known.contains(label))
+        .map(|(at, label)| format!("/cameras/{camera}{at}: \"{label}\""))
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the model {} has no such label: {}; it has {}",
+        model.name,
+        unknown.join(", "),
+        known.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_the_model_does_not_have_are_refused_all_at_once() {
+        let data = tempfile::tempdir().unwrap();
+        let library = ModelLibrary::open(data.path()).unwrap();
+        let model = library.get("nanodet-plus-m_320").unwrap();
+        let mut settings = CameraSettings::default();
+        settings.detection.labels = Some(vec!["car".into(), "cars".into()]);
+        settings.zones.entry("door".into()).or_default().labels = Some(vec!["persn".into()]);
+        let error = check_labels("front", &settings, model).unwrap_err().to_string();
+        for part in
+            ["/cameras/front/detection/labels: \"cars\"", "/zones/door/labels: \"persn\"", "person"]
+        {
+            assert!(error.contains(part), "{error}");
+        }
+        settings.detection.labels = Some(vec!["car".into()]);
+        settings.zones.clear();
+        check_labels("front", &settings, model).unwrap();
     }
 }

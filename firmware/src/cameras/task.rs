@@ -23,6 +23,8 @@ use crate::recorder::{Record, Recorder};
 const HEARD: usize = 64;
 /// How long a camera process may take to end its events and its pipeline.
 const GRACE: Duration = Duration::from_secs(4);
+/// What a process that is gone still had on its way is read within this time.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A request that is not answered within this time fails.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often requests are looked through for late ones.
@@ -82,7 +84,7 @@ impl CameraTask {
             .then(|| surroundings.supervisor.spawn(spec(&order, socket, &surroundings.program)));
         let status = CameraStatus {
             id: order.camera.clone(),
-            name: order.settings.name.clone().unwrap_or_else(|| order.camera.clone()),
+            name: name_of(&order),
             phase: if enabled { CameraPhase::Starting } else { CameraPhase::Disabled },
             ..CameraStatus::default()
         };
@@ -124,7 +126,9 @@ impl CameraTask {
 
     /// A process said hello: it is told what to do, and whatever the one before left is ended.
     async fn connect(&mut self, connection: Connection) {
+        self.hear_out(LAST_WORDS).await;
         self.disconnect("another process took its place").await;
+        self.since = Instant::now();
         self.connections_seen += 1;
         let number = self.connections_seen;
         let Connection { pid, mut receiver, mut sender } = connection;
@@ -256,6 +260,13 @@ impl CameraTask {
         }
     }
 
+    /// Runs on `order` from now on.
+    fn take(&mut self, order: CameraOrder) {
+        let name = name_of(&order);
+        self.order = order;
+        self.view.send_modify(|view| Arc::make_mut(view).status.name = name);
+    }
+
     fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
         if let Some(Open::Snapshot { answer, .. }) = self.open.remove(&request) {
             let result = match error {
@@ -271,7 +282,7 @@ impl CameraTask {
         let result = match (error, needs_restart) {
             (Some(detail), _) => Err(CameraError::new(ErrorKind::InvalidArgument, detail)),
             (None, []) => {
-                self.order = *order;
+                self.take(*order);
                 Ok(())
             }
             (None, fields) => Err(CameraError::new(
@@ -292,7 +303,7 @@ impl CameraTask {
             // Settings for a camera that is not up are simply its next order.
             return match open {
                 Open::Apply { order, answer, .. } => {
-                    self.order = *order;
+                    self.take(*order);
                     let _ = answer.send(Ok(()));
                 }
                 open @ Open::Snapshot { .. } => {
@@ -356,23 +367,29 @@ impl CameraTask {
         });
     }
 
+    /// Records what the process still tells until its link ends; `false` when it did not end
+    /// `within` that time.
+    async fn hear_out(&mut self, within: Duration) -> bool {
+        let Some(number) = self.process.as_ref().map(|process| process.number) else { return true };
+        let told = async {
+            while let Some((from, heard)) = self.heard.1.recv().await {
+                match heard {
+                    Some((FromCamera::Happened(happening), _)) if from == number => {
+                        self.record_happening(*happening).await;
+                    }
+                    None if from == number => break,
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(within, told).await.is_ok()
+    }
+
     /// Asks the process to end its events and waits for what it still has to tell.
     async fn stop(mut self) {
         if let Some(process) = &mut self.process {
             let _ = process.sender.send(&ToCamera::Stop, &[]).await;
-            let number = process.number;
-            let told = async {
-                while let Some((from, heard)) = self.heard.1.recv().await {
-                    match heard {
-                        Some((FromCamera::Happened(happening), _)) if from == number => {
-                            self.record_happening(*happening).await;
-                        }
-                        None if from == number => break,
-                        _ => {}
-                    }
-                }
-            };
-            if tokio::time::timeout(GRACE, told).await.is_err() {
+            if !self.hear_out(GRACE).await {
                 tracing::warn!(camera = self.order.camera, "did not end its events in time");
             }
         }
@@ -422,6 +439,11 @@ async fn changed(child: &mut Option<watch::Receiver<supervise::ChildStatus>>) ->
         Some(watch) => watch.changed().await.ok(),
         None => None,
     }
+}
+
+/// Name for people.
+fn name_of(order: &CameraOrder) -> String {
+    order.settings.name.clone().unwrap_or_else(|| order.camera.clone())
 }
 
 fn spec(order: &CameraOrder, socket: &Path, program: &Path) -> ChildSpec {

@@ -1,5 +1,7 @@
 //! The cameras as the API sees them.
 
+use std::sync::Arc;
+
 use api::settings::CameraSettings;
 use api::status::{CameraStats, CameraStatus};
 use base::error::ErrorKind;
@@ -11,24 +13,37 @@ use crate::cameras::{CameraError, CameraHandle, Cameras};
 use crate::settings::{LiveSettings, OrderMaker};
 
 /// The cameras, and the settings that they run on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CameraPort {
     cameras: Cameras,
     settings: LiveSettings,
     orders: OrderMaker,
     /// One change at a time, so that the settings in force are those that ran last.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl CameraPort {
     pub(crate) fn new(cameras: Cameras, settings: LiveSettings, orders: OrderMaker) -> Self {
-        Self { cameras, settings, orders, changing: tokio::sync::Mutex::default() }
+        Self { cameras, settings, orders, changing: Arc::default() }
     }
 
     fn get(&self, camera: &str) -> Result<&CameraHandle, PortError> {
         let unknown =
             || PortError::new(ErrorKind::NotFound, format!("there is no camera \"{camera}\""));
         self.cameras.get(camera).ok_or_else(unknown)
+    }
+}
+
+impl CameraPort {
+    async fn change(&self, camera: &str, settings: CameraSettings) -> Result<(), PortError> {
+        let _changing = self.changing.lock().await;
+        let handle = self.get(camera)?;
+        let order = self.orders.order(camera, &settings, &self.settings.current());
+        let order = order
+            .map_err(|error| PortError::new(ErrorKind::InvalidArgument, format!("{error:#}")))?;
+        handle.apply(order).await.map_err(failed)?;
+        self.settings.set_camera(camera, settings);
+        Ok(())
     }
 }
 
@@ -50,15 +65,15 @@ impl CamerasPort for CameraPort {
     }
 
     fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()> {
+        // A task of its own: a caller who hangs up must not leave the camera on one set of settings
+        // and the rest of the product on another.
+        let (port, camera) = (self.clone(), camera.to_owned());
+        let change = tokio::spawn(async move { port.change(&camera, settings).await });
         async move {
-            let _changing = self.changing.lock().await;
-            let handle = self.get(camera)?;
-            let order = self.orders.order(camera, &settings, &self.settings.current()).map_err(
-                |error| PortError::new(ErrorKind::InvalidArgument, format!("{error:#}")),
-            )?;
-            handle.apply(order).await.map_err(failed)?;
-            self.settings.set_camera(camera, settings);
-            Ok(())
+            let internal = |error: tokio::task::JoinError| {
+                PortError::new(ErrorKind::Internal, error.to_string())
+            };
+            change.await.map_err(internal)?
         }
         .boxed()
     }

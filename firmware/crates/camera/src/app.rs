@@ -292,9 +292,10 @@ impl Session {
     }
 
     async fn tell_stats(&mut self) {
-        if self.vision.is_dead() && self.detector.running {
+        let crashed = "the detector's thread crashed: start EdgeCam again";
+        if self.vision.is_dead() && self.detector.error.as_deref() != Some(crashed) {
             self.detector.running = false;
-            self.detector.error = Some("the detector's thread crashed: restart the camera".into());
+            self.detector.error = Some(crashed.to_owned());
             self.tell_state().await;
         }
         let media = self.pipeline.stats();

@@ -120,6 +120,8 @@ struct Worker {
     counts: Counts,
     seen: Option<Seen>,
     last_frame: Duration,
+    /// Whether the last inference failed.
+    failing: bool,
     next_load: Instant,
     next_infer: Instant,
 }
@@ -148,6 +150,7 @@ impl Worker {
             counts: Counts::default(),
             seen: None,
             last_frame: monotonic(),
+            failing: false,
             next_load: Instant::now(),
             next_infer: Instant::now(),
             setup,
@@ -263,16 +266,21 @@ impl Worker {
     fn infer(&mut self, frame: &Frame) {
         let Some(detector) = &mut self.detector else { return };
         self.next_infer = Instant::now() + self.setup.config.detector.min_interval;
-        self.last_frame = monotonic();
         let found = match detector.detect(frame) {
             Ok(found) => found,
             Err(error) => {
                 let sentence = base::error::chain(&error);
+                self.failing = true;
                 self.tell_status(|status| status.error = Some(sentence));
+                self.go_blind_when_late();
                 return;
             }
         };
+        if std::mem::take(&mut self.failing) {
+            self.tell_status(|status| status.error = None);
+        }
         let inferred = monotonic();
+        self.last_frame = inferred;
         self.measure(frame, &found, inferred);
         let update = self.tracker.step(frame.captured, &found.detections);
         self.draw(frame, &update);

@@ -85,7 +85,7 @@ pub enum FromCamera {
         /// The detector.
         detector: DetectorStatus,
     },
-    /// Counters and rates, once a second; also the sign of life of both the pipeline and the detector.
+    /// Counters and rates, twice a second; also the sign of life of the process.
     Stats(Box<CameraStats>),
     /// What is in the picture; on every change.
     Counts(Counts),
