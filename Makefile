@@ -15,7 +15,9 @@ endif
 # Debian keeps mosquitto where not every user's PATH looks.
 export PATH := $(PATH):/usr/sbin
 # Not on a command line: a source may hold a password, and any character.
+ifdef SOURCE
 export EDGECAM_SOURCE := $(value SOURCE)
+endif
 # In CI, Cargo.lock is the law.
 LOCKED := $(if $(CI),--locked)
 
