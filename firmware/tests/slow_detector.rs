@@ -14,7 +14,7 @@ use serde_json::Value;
 const NEEDS: [Need; 2] = [Need::Shared, Need::MediaServer];
 const LONG: Duration = Duration::from_secs(20);
 /// Frames are counted for this time.
-const COUNTED: Duration = Duration::from_secs(8);
+const COUNTED: Duration = Duration::from_secs(6);
 /// Frames per second of the clip.
 const FPS: f64 = 12.5;
 /// Frames by which two counts of the same stream may differ: those at the ends of the window.
@@ -66,7 +66,7 @@ fn video_never_waits_for_ai_two_seconds_per_inference_leave_the_frame_rate() {
         "{seconds} s with 2 s per inference: {slow_frames} frames, {slow_inferred} inferences"
     );
     println!("{seconds} s without: {quick_frames} frames, {quick_inferred} inferences");
-    assert!((3..=5).contains(&slow_inferred), "the detector was not that slow");
+    assert!((2..=4).contains(&slow_inferred), "the detector was not that slow");
     assert!(quick_inferred > 5 * slow_inferred, "the detector was not quick again");
     assert!(slow_frames.abs_diff(quick_frames) <= AT_THE_ENDS, "the stream's rate changed");
     assert!(has_the_clips_rate(slow_frames), "the stream does not have the clip's rate");
