@@ -179,21 +179,26 @@ fn a_second_daemon_on_the_same_data_is_refused() {
     says(&said, &["another edgecamd", &first.data_dir().display().to_string()]);
 }
 
-/// A small file system in memory, gone when dropped. `None` without the right to mount.
-struct SmallDisk(std::path::PathBuf);
+/// A small file system in memory on a folder of its own, both gone when dropped. `None` without the
+/// right to mount.
+struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount(at: &Path, options: &str) -> Option<Self> {
-        fs::create_dir_all(at).ok()?;
+    fn mount(options: &str) -> Option<Self> {
+        let at = tempfile::tempdir().expect("a temporary folder can be made");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "edgecam-test"]).arg(at);
+        mount.args(["-t", "tmpfs", "-o", options, "edgecam-test"]).arg(at.path());
         let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(at.to_owned()))
+        mounted.then_some(Self(at))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 
     /// Takes all the room that is left, until the answer is removed.
     fn fill(&self) -> std::path::PathBuf {
-        let path = self.0.join("in-the-way");
+        let path = self.path().join("in-the-way");
         let mut file = fs::File::create(&path).expect("a file can be made");
         while file.write_all(&[1; 4096]).is_ok() {}
         path
@@ -202,32 +207,31 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
 
 #[test]
 fn a_read_only_data_folder_is_refused_by_name() {
     let Some(_site) = Site::with(&[]) else { return };
-    let setup = Setup::new();
-    let folder = setup.folder().join("ro");
-    let Some(_disk) = SmallDisk::mount(&folder, "size=1m,ro") else {
+    let Some(disk) = SmallDisk::mount("size=1m,ro") else {
         return site::skip("no right to mount a file system");
     };
-    let said = setup.data(&folder.join("data")).refusal();
-    says(&said, &["ro/data", "Read-only", "EDGECAM__DATA__DIR"]);
+    let data = disk.path().join("data");
+    let said = Setup::new().data(&data).refusal();
+    says(&said, &[&data.display().to_string(), "Read-only", "EDGECAM__DATA__DIR"]);
 }
 
 #[test]
 fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_is_room() {
     let Some(_site) = Site::with(&[Need::Shared]) else { return };
-    let setup = Setup::new();
-    let folder = setup.folder().join("disk");
-    let Some(disk) = SmallDisk::mount(&folder, "size=8m") else {
+    let Some(disk) = SmallDisk::mount("size=8m") else {
         return site::skip("no right to mount a file system");
     };
+    let folder = disk.path();
+    let setup = Setup::new();
     let clip = clips::car_passes(setup.folder());
-    let setup = setup.set("media_server.enabled=false").data(&folder);
+    let setup = setup.set("media_server.enabled=false").data(folder);
     let mut edgecam = setup.clip(&clip).start();
     let subscriber = edgecam.subscriber();
     until("events flow", LONG, || !subscriber.events().is_empty());
@@ -248,6 +252,6 @@ fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_i
     fs::remove_dir_all(folder.join("run")).expect("it is no more in use");
     fs::remove_file(folder.join("events.db")).expect("it is no more in use");
     disk.fill();
-    let said = Setup::new().data(&folder).refusal();
+    let said = Setup::new().data(folder).refusal();
     says(&said, &["no space left", &folder.display().to_string(), way_out]);
 }
