@@ -42,7 +42,7 @@ fn streams(lines: &mut Lines, server: &MediaServer, camera: &config::CameraId) {
     lines.add("  WebRTC", &addresses.webrtc);
     lines.add("  HLS", &addresses.hls);
     lines.add("  RTSP", &addresses.rtsp);
-    lines.add("  Play", &format!("ffplay -rtsp_transport tcp -fflags nobuffer {}", addresses.rtsp));
+    lines.add("  Play", &format!("ffplay -rtsp_transport tcp -flags low_delay {}", addresses.rtsp));
 }
 
 fn announce(lines: &mut Lines, config: &Config, mqtt: &config::MqttConfig) {
