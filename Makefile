@@ -44,9 +44,9 @@ bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
 	@firmware/setup/setup.sh test
 	@cargo bench $(LOCKED) --workspace --bench '*'
 
-accuracy: ## mAP of each model on COCO pictures; IMAGES=folder ANNOTATIONS=file.json for others
+accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, IMAGES=folder ANNOTATIONS=file.json for others
 	@firmware/setup/setup.sh accuracy
-	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin accuracy -- $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
 
 openapi: ## write api/openapi.json anew
 	@cargo run -q -p edgecamd -- openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json

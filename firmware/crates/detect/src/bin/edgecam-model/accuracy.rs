@@ -1,20 +1,21 @@
-//! `make accuracy`: the detector over pictures with COCO annotations, judged by pycocotools. Fails
+//! `make accuracy`: the mAP of models, the detector over pictures with COCO annotations, judged by pycocotools. Fails
 //! when a model is off its reference by more than [`TOLERANCE`].
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use api::manifest::ModelManifest;
-use clap::Parser;
-use domain::{DetectionParams, Frame, PixelFormat, Size};
-use edgecam_detect::{Detector, DetectorOptions, Precision, locate, manifest};
+use domain::{DetectionParams, Frame};
+use edgecam_detect::{Detector, DetectorOptions, Precision};
 use serde::{Deserialize, Serialize};
 
-const JUDGE: &str = include_str!("../../tools/coco_map.py");
+use crate::choice::Choice;
+use crate::pictures;
+
+const JUDGE: &str = include_str!("../../../tools/coco_map.py");
 
 /// mAP on the shared pictures by the reference decode, by model: DESIGN.md, section 6.
 const REFERENCE: [(&str, f64); 4] = [
@@ -26,22 +27,20 @@ const REFERENCE: [(&str, f64); 4] = [
 /// How far from its reference a model may be, in mAP.
 const TOLERANCE: f64 = 0.5;
 
-#[derive(Parser)]
-#[command(about = "Prints the mAP of each model on pictures with COCO annotations")]
-struct Args {
-    /// Folder of the pictures. The references hold only for the default.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// Folder of the pictures. The references hold only for the default
     #[arg(long, requires = "annotations")]
     images: Option<PathBuf>,
-    /// Their annotations, in COCO's format.
+    /// Their annotations, in COCO's format
     #[arg(long, requires = "images")]
     annotations: Option<PathBuf>,
-    /// Folder of the models.
-    #[arg(long, env = "EDGECAM_MODELS")]
-    models: Option<PathBuf>,
-    /// A Python with pycocotools.
+    /// A Python with pycocotools
     #[arg(long, env = "EDGECAM_PYTHON", default_value = "python3")]
     python: PathBuf,
-    /// Threads of one inference.
+    /// Threads of one inference
     #[arg(long, default_value_t = 1)]
     threads: u32,
 }
@@ -75,23 +74,21 @@ struct Result {
     score: f32,
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let args = Args::parse();
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let shared = PathBuf::from("../shared/coco-tiny");
     let is_default = args.images.is_none();
-    let images = args.images.unwrap_or_else(|| shared.join("val2017"));
-    let annotations = args.annotations.unwrap_or_else(|| shared.join("instances_val2017.json"));
+    let images = args.images.clone().unwrap_or_else(|| shared.join("val2017"));
+    let annotations =
+        args.annotations.clone().unwrap_or_else(|| shared.join("instances_val2017.json"));
     let text = std::fs::read_to_string(&annotations)
         .with_context(|| format!("reading {}", annotations.display()))?;
     let truth: Annotations = serde_json::from_str(&text)
         .with_context(|| format!("{} is not in COCO's format", annotations.display()))?;
     let frames = read_frames(&truth, &images)?;
-    let dirs = locate::search_path(args.models.as_deref(), None);
     let options = DetectorOptions { threads: args.threads, precision: Precision::Full };
 
     let mut all_close = true;
-    for manifest in manifest::built_in() {
-        let files = locate::locate(&manifest, &dirs)?;
+    for (manifest, files) in args.choice.models()? {
         let mut detector = Detector::load(&manifest, &files, options)?;
         detector.set_params(&params())?;
         let results = detect_all(&mut detector, &frames, &truth)?;
@@ -138,21 +135,7 @@ fn params() -> DetectionParams {
 
 fn read_frames(truth: &Annotations, images: &Path) -> anyhow::Result<Vec<(u64, Frame)>> {
     let read = |picture: &Picture| {
-        let path = images.join(&picture.file_name);
-        let pixels = image::open(&path).with_context(|| format!("reading {}", path.display()))?;
-        let pixels = pixels.into_rgb8();
-        let size = Size::new(pixels.width(), pixels.height());
-        let frame = Frame {
-            seq: picture.id,
-            pts: Duration::ZERO,
-            captured: Duration::ZERO,
-            tapped: Duration::ZERO,
-            size,
-            source_size: size,
-            format: PixelFormat::Rgb,
-            data: pixels.into_raw(),
-        };
-        Ok((picture.id, frame))
+        Ok((picture.id, pictures::read(&images.join(&picture.file_name), picture.id)?))
     };
     truth.images.iter().map(read).collect()
 }

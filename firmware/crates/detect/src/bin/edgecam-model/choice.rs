@@ -1,0 +1,56 @@
+//! Which models a command is about: all that EdgeCam comes with, or those that are named.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use api::manifest::ModelManifest;
+use clap::Args;
+use edgecam_detect::{ModelFiles, locate, manifest};
+
+#[derive(Args)]
+pub(crate) struct Choice {
+    /// A model: the name of a built-in one, or its manifest file (whose folder is looked through
+    /// first). Can be given several times; all built-in ones if it is not
+    #[arg(long = "model", value_name = "NAME|manifest.toml")]
+    names: Vec<String>,
+    /// Folder of the models
+    #[arg(long, env = "EDGECAM_MODELS")]
+    models: Option<PathBuf>,
+}
+
+impl Choice {
+    /// The models, each with its files.
+    pub(crate) fn models(&self) -> anyhow::Result<Vec<(ModelManifest, ModelFiles)>> {
+        if self.names.is_empty() {
+            return manifest::built_in().into_iter().map(|m| self.with_files(m, None)).collect();
+        }
+        self.names.iter().map(|name| self.find(name)).collect()
+    }
+
+    fn find(&self, name: &str) -> anyhow::Result<(ModelManifest, ModelFiles)> {
+        let path = Path::new(name);
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            return self.with_files(manifest::load(path)?, path.parent());
+        }
+        let built_in = manifest::built_in();
+        let names: Vec<_> = built_in.iter().map(|m| m.name.clone()).collect();
+        match built_in.into_iter().find(|m| m.name == name) {
+            Some(manifest) => self.with_files(manifest, None),
+            None => bail!(
+                "there is no built-in model {name:?}: there are {}; another needs its manifest file (.toml)",
+                names.join(", ")
+            ),
+        }
+    }
+
+    fn with_files(
+        &self,
+        manifest: ModelManifest,
+        beside: Option<&Path>,
+    ) -> anyhow::Result<(ModelManifest, ModelFiles)> {
+        let search = locate::search_path(self.models.as_deref(), None);
+        let dirs: Vec<_> = beside.map(Path::to_owned).into_iter().chain(search).collect();
+        let files = locate::locate(&manifest, &dirs)?;
+        Ok((manifest, files))
+    }
+}
