@@ -1,0 +1,117 @@
+//! What becomes of found objects: tracks, rules, boxes on the picture, and what is told of them.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use api::status::Counts;
+use config::CameraConfig;
+use domain::{Detection, Frame, Labels, Rules, TrackUpdate, Tracker};
+use media::{OverlayBox, OverlayHandle};
+use tokio::sync::mpsc::Sender;
+
+use super::{Told, lock};
+use crate::meter::VisionMeter;
+use crate::to_link::{self, Names, Seen};
+
+/// Follows what the detector finds.
+pub(super) struct Follow {
+    overlay: OverlayHandle,
+    tell: Sender<Told>,
+    meter: Arc<Mutex<VisionMeter>>,
+    tracker: Tracker,
+    rules: Rules,
+    labels: Labels,
+    names: Names,
+    counts: Counts,
+    /// The newest look.
+    seen: Option<Seen>,
+}
+
+impl Follow {
+    /// Follows nothing yet; detections are to be of the classes in `labels`.
+    pub(super) fn new(
+        config: &CameraConfig,
+        labels: Labels,
+        overlay: OverlayHandle,
+        tell: Sender<Told>,
+        meter: Arc<Mutex<VisionMeter>>,
+    ) -> Self {
+        Self {
+            tracker: Tracker::new(config.tracker.clone().with_alike_of(&labels)),
+            rules: Rules::new(config.zones.clone(), config.lines.clone(), &labels),
+            labels,
+            names: Names::default(),
+            counts: Counts::default(),
+            seen: None,
+            overlay,
+            tell,
+            meter,
+        }
+    }
+
+    /// Takes over the tracker's parameters, the zones and the lines.
+    pub(super) fn apply(&mut self, config: &CameraConfig) {
+        self.tracker.set_params(config.tracker.clone().with_alike_of(&self.labels));
+        self.rules.set(config.zones.clone(), config.lines.clone(), &self.labels);
+        self.tell_counts();
+    }
+
+    /// Carries on with what was found in `frame`.
+    pub(super) fn step(&mut self, frame: &Frame, detections: &[Detection], seen: Seen) {
+        let update = self.tracker.step(frame.captured, detections);
+        self.draw(frame, &update);
+        self.seen = Some(seen);
+        self.tell_happenings(&update);
+    }
+
+    /// Ends everything that is tracked: nothing is seen any more.
+    pub(super) fn go_blind(&mut self, now: Duration) {
+        let update = self.tracker.end_all(now);
+        if !update.ended.is_empty() {
+            self.overlay.set_boxes(Vec::new());
+            self.tell_happenings(&update);
+        }
+    }
+
+    /// Says `told` to the rest of the process; waits while too much is waiting there.
+    pub(super) fn tell(&self, told: Told) {
+        // A closed channel means that the process is on its way out: nobody is left to be told.
+        let _ = self.tell.blocking_send(told);
+    }
+
+    /// Hands the boxes to the overlay, in the pipeline's time.
+    fn draw(&self, frame: &Frame, update: &TrackUpdate) {
+        let boxes = update.tracks.iter().map(|track| {
+            let late = frame.captured.saturating_sub(track.last_seen);
+            OverlayBox {
+                bbox: track.bbox,
+                label: self.labels.name(track.class).into(),
+                score: track.score,
+                track: Some(track.id),
+                class: track.class.0,
+                velocity: track.velocity,
+                at: frame.pts.saturating_sub(late),
+            }
+        });
+        self.overlay.set_boxes(boxes.collect());
+    }
+
+    fn tell_happenings(&mut self, update: &TrackUpdate) {
+        lock(&self.meter).tracks = u32::try_from(update.tracks.len()).unwrap_or(u32::MAX);
+        let happenings = self.rules.step(update);
+        if let (Some(seen), false) = (&self.seen, happenings.is_empty()) {
+            let names = &mut self.names;
+            let told = happenings.iter().map(|h| names.happening(h, seen)).collect();
+            self.tell(Told::Happened(told));
+        }
+        self.tell_counts();
+    }
+
+    fn tell_counts(&mut self) {
+        let counts = to_link::counts(&self.rules.counts());
+        if counts != self.counts {
+            self.counts = counts.clone();
+            self.tell(Told::Counts(counts));
+        }
+    }
+}
