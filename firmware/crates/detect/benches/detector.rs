@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
-use domain::{Frame, PixelFormat, Size};
+use domain::{Colours, Frame, PixelFormat, Size};
 use edgecam_detect::{Detector, DetectorOptions, Found, ModelFiles, Precision, locate, manifest};
 
 /// How long each line may take to measure.
@@ -52,7 +52,7 @@ fn measure(
 ) -> Vec<Found> {
     let options = DetectorOptions { threads, precision: Precision::Half };
     let mut detector = Detector::load(manifest, files, options).expect("a model that fits");
-    let mut detect = || detector.detect(picture).expect("a frame that fits");
+    let mut detect = || detector.detect(picture).expect("a frame that fits").clone();
     (0..3).for_each(|_| drop(detect()));
     let start = Instant::now();
     let mut runs = vec![detect()];
@@ -74,5 +74,6 @@ fn frame(format: PixelFormat, size: Size) -> Frame {
     let bytes = (0..format.bytes(size)).map(|i| ((i / 3 % 251) ^ (i / 7919)) as u8);
     let zero = Duration::ZERO;
     let (seq, data) = (0, bytes.collect());
-    Frame { seq, pts: zero, captured: zero, tapped: zero, size, source_size: size, format, data }
+    let (source_size, colours) = (size, Colours::default());
+    Frame { seq, pts: zero, captured: zero, tapped: zero, size, source_size, format, colours, data }
 }

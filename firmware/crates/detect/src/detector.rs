@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
-use domain::{ClassId, Detection, DetectionParams, Frame, Labels};
+use domain::{BBox, ClassId, Detection, DetectionParams, Frame, Labels};
 
 use crate::decode::{Decoder, Grid, Reading};
 use crate::model::{DetectorOptions, Model};
@@ -19,12 +19,12 @@ pub struct Detector {
     reading: Reading,
     filter: Filter,
     decoder: Decoder,
-    /// Working memory: boxes of one frame before selection.
-    boxes: Vec<Detection>,
+    /// What was found last: working memory, so that a frame allocates nothing.
+    found: Found,
 }
 
 /// What was found in a frame, and what it took.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
     /// Best first.
     pub detections: Vec<Detection>,
@@ -57,7 +57,7 @@ impl Detector {
             reading,
             filter: Filter::open(model.labels()),
             decoder: Decoder::default(),
-            boxes: Vec::new(),
+            found: Found::default(),
             model,
         })
     }
@@ -81,20 +81,29 @@ impl Detector {
         self.model.labels()
     }
 
-    /// Finds what is in `frame`.
+    /// Finds what is in `frame`, of any size and format.
     ///
     /// # Errors
     /// [`Error::FrameBytes`] and [`Error::Preprocess`] for the frame, [`Error::Network`] and
     /// [`Error::Misfit`] for the model.
-    pub fn detect(&mut self, frame: &Frame) -> Result<Found, Error> {
+    pub fn detect(&mut self, frame: &Frame) -> Result<&Found, Error> {
+        self.detect_in(frame, BBox::WHOLE)
+    }
+
+    /// Finds what is in the part `region` of `frame`, in shares of the picture: only that part is
+    /// scaled into the network. Boxes are in shares of the whole picture, cut off at the part's edges.
+    ///
+    /// # Errors
+    /// As [`detect`](Self::detect).
+    pub fn detect_in(&mut self, frame: &Frame, region: BBox) -> Result<&Found, Error> {
         let start = Instant::now();
-        let (input, placement) = self.preprocessor.run(frame)?;
+        let (input, placement) = self.preprocessor.run(frame, region)?;
         let prepared = Instant::now();
         let outputs = self.model.run(&input)?;
         let inferred = Instant::now();
         let classes = self.model.labels().names().len();
-        self.boxes.clear();
-        let (boxes, filter) = (&mut self.boxes, &self.filter);
+        let (boxes, filter) = (&mut self.found.detections, &self.filter);
+        boxes.clear();
         for (head, output) in self.model.manifest().heads.iter().zip(&outputs) {
             let grid = Grid::new(head.stride(), placement.input.width, placement.input.height);
             self.model.check_shape(head, output, grid)?;
@@ -111,11 +120,9 @@ impl Detector {
             });
         }
         filter.select(boxes);
-        Ok(Found {
-            detections: boxes.clone(),
-            pre: prepared - start,
-            infer: inferred - prepared,
-            post: inferred.elapsed(),
-        })
+        self.found.pre = prepared - start;
+        self.found.infer = inferred - prepared;
+        self.found.post = inferred.elapsed();
+        Ok(&self.found)
     }
 }

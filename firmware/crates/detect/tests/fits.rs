@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use api::manifest::ModelManifest;
-use domain::{BBox, Frame, PixelFormat, Size};
+use domain::{BBox, Colours, Frame, PixelFormat, Size};
 use edgecam_detect::{Detector, DetectorOptions, Error, ModelFiles, Precision, locate, manifest};
 use sha2::{Digest, Sha256};
 
@@ -107,7 +107,8 @@ fn refusal(change: impl Fn(String) -> String) -> String {
 
 fn frame(format: PixelFormat, size: Size, data: Vec<u8>) -> Frame {
     let zero = Duration::ZERO;
-    Frame { seq: 0, pts: zero, captured: zero, tapped: zero, size, source_size: size, format, data }
+    let (seq, source_size, colours) = (0, size, Colours::default());
+    Frame { seq, pts: zero, captured: zero, tapped: zero, size, source_size, format, colours, data }
 }
 
 /// A black picture of 32×32 with a red square of 8×8 at column 16, row 8.
@@ -122,12 +123,27 @@ fn a_model_that_fits_sees_the_right_colour_at_the_right_place() {
     let dir = tempfile::tempdir().unwrap();
     let (manifest, files) = model(dir.path(), PARAM, &weights(), |text| text);
     let mut detector = load(&manifest, &files).unwrap();
-    let found = detector.detect(&red_square()).unwrap().detections;
+    let found = detector.detect(&red_square()).unwrap().detections.clone();
     assert_eq!(found.len(), 1);
     assert_eq!(detector.labels().name(found[0].class), "red");
     assert!(found[0].score > 0.99);
     // The cell's middle is (20, 12), each side 8 pixels away.
     assert_eq!(found[0].bbox, BBox::new(12.0 / 32.0, 4.0 / 32.0, 0.5, 0.5));
+}
+
+#[test]
+fn a_part_of_the_picture_is_looked_at_alone_and_its_boxes_lie_in_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (manifest, files) = model(dir.path(), PARAM, &weights(), |text| text);
+    let mut detector = load(&manifest, &files).unwrap();
+    // 16×16 pixels from column 8, row 0 on, twice as large in the network: the red ones are its
+    // lower right quarter, and the cell in the corner sees nothing but them.
+    let part = BBox::new(0.25, 0.0, 0.5, 0.5);
+    let found = &detector.detect_in(&red_square(), part).unwrap().detections;
+    // The cell's middle is (28, 28) of 32, each side 8 pixels away, cut off at the part's edge.
+    assert_eq!(found[0].bbox, BBox::new(0.5625, 0.3125, 0.1875, 0.1875));
+    let black = BBox::new(0.0, 0.5, 1.0, 0.5);
+    assert_eq!(detector.detect_in(&red_square(), black).unwrap().detections, []);
 }
 
 #[test]
@@ -138,7 +154,7 @@ fn every_precision_and_number_of_threads_sees_the_same() {
         for threads in [0, 1, 2] {
             let options = DetectorOptions { threads, precision };
             let mut detector = Detector::load(&manifest, &files, options).unwrap();
-            let found = detector.detect(&red_square()).unwrap().detections;
+            let found = detector.detect(&red_square()).unwrap().detections.clone();
             assert_eq!(found.len(), 1, "{options:?}");
             let overlap = found[0].bbox.iou(BBox::new(12.0 / 32.0, 4.0 / 32.0, 0.5, 0.5));
             assert!(overlap > 0.98 && found[0].score > 0.99, "{options:?}: {found:?}");
@@ -152,7 +168,7 @@ fn red_and_blue_in_the_wrong_order_are_noticed() {
     let (manifest, files) = model(dir.path(), PARAM, &weights(), |text| text);
     let mut detector = load(&manifest, &files).unwrap();
     let mut label = |frame: &Frame| {
-        let found = detector.detect(frame).unwrap().detections;
+        let found = detector.detect(frame).unwrap().detections.clone();
         detector.labels().name(found[0].class).to_owned()
     };
     let rgb = red_square();
@@ -176,7 +192,7 @@ fn a_frame_of_planes_is_seen_like_one_of_pixels() {
     let i420 = [vec![81; 1024], vec![90; 256], vec![240; 256]].concat();
     let nv12 = [vec![81; 1024], [90, 240].repeat(256)].concat();
     for (format, data) in [(PixelFormat::I420, i420), (PixelFormat::Nv12, nv12)] {
-        let found = detector.detect(&frame(format, size, data)).unwrap().detections;
+        let found = detector.detect(&frame(format, size, data)).unwrap().detections.clone();
         assert!(!found.is_empty());
         assert!(found.iter().all(|d| detector.labels().name(d.class) == "red"), "{found:?}");
     }

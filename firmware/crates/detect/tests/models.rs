@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use api::manifest::ModelManifest;
-use domain::{BBox, Frame, PixelFormat, Size};
+use domain::{BBox, Colours, Frame, PixelFormat, Size};
 use edgecam_detect::{Detector, DetectorOptions, Precision, locate, manifest};
 
 /// The default model.
@@ -83,6 +83,7 @@ fn read_pictures(shared: &Path) -> Vec<Picture> {
                 size,
                 source_size: size,
                 format: PixelFormat::Rgb,
+                colours: Colours::default(),
                 data: pixels.into_raw(),
             },
         }
@@ -95,7 +96,7 @@ fn read_pictures(shared: &Path) -> Vec<Picture> {
 fn scores(detector: &mut Detector, pictures: &[Picture], label: Option<&str>) -> Vec<f32> {
     let mut scores = Vec::new();
     for picture in pictures {
-        let found = detector.detect(&picture.frame).unwrap().detections;
+        let found = detector.detect(&picture.frame).unwrap().detections.clone();
         for (name, bbox) in picture.objects.iter().filter(|(n, _)| label.is_none_or(|l| l == n)) {
             let hits = found
                 .iter()

@@ -28,6 +28,35 @@ impl PixelFormat {
     }
 }
 
+/// The matrix by which luma and chroma were made of red, green and blue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matrix {
+    /// ITU-R BT.601: standard definition, and what nobody says otherwise of.
+    #[default]
+    Bt601,
+    /// ITU-R BT.709: high definition.
+    Bt709,
+}
+
+/// Which bytes black and white are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Range {
+    /// Luma 16..=235, chroma 16..=240: video.
+    #[default]
+    Limited,
+    /// 0..=255: JPEG, some USB cameras.
+    Full,
+}
+
+/// What the bytes of a picture in luma and chroma mean; of no meaning for RGB and BGR.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Colours {
+    /// The matrix.
+    pub matrix: Matrix,
+    /// The range.
+    pub range: Range,
+}
+
 /// One picture on its way from the tap to the detector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
@@ -45,6 +74,8 @@ pub struct Frame {
     pub source_size: Size,
     /// Format of `data`.
     pub format: PixelFormat,
+    /// Colours that the bytes of an I420 or NV12 picture stand for.
+    pub colours: Colours,
     /// The pixels, `format.bytes(size)` of them, rows packed.
     pub data: Vec<u8>,
 }

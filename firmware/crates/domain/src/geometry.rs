@@ -63,6 +63,9 @@ impl BBox {
         Self { x, y, w, h }
     }
 
+    /// The whole picture.
+    pub const WHOLE: Self = Self::new(0.0, 0.0, 1.0, 1.0);
+
     /// A box from two opposite corners, given as left, top, right, bottom.
     pub fn from_corners(left: f32, top: f32, right: f32, bottom: f32) -> Self {
         Self::new(left, top, (right - left).max(0.0), (bottom - top).max(0.0))

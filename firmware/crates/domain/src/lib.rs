@@ -35,7 +35,7 @@ pub mod tracker;
 pub mod zones;
 
 pub use detection::{ClassFilter, ClassId, Detection, DetectionParams, Labels};
-pub use frame::{Frame, PixelFormat};
+pub use frame::{Colours, Frame, PixelFormat};
 pub use geometry::{BBox, Point, Size};
 pub use happening::{
     Counts, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::slot::Slot;
-use domain::{Frame, PixelFormat, Size};
+use domain::{Colours, Frame, PixelFormat, Size};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 
@@ -93,6 +93,7 @@ impl Tap {
             size,
             source_size: self.source_size.unwrap_or(picture),
             format: PixelFormat::Rgb,
+            colours: Colours::default(),
             data,
         })
     }

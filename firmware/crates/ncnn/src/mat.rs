@@ -192,6 +192,23 @@ impl Mat {
         }
     }
 
+    /// The values of all channels, row by row, to be written.
+    ///
+    /// # Panics
+    /// When there are not `N` channels.
+    pub fn channels_mut<const N: usize>(&mut self) -> [&mut [f32]; N] {
+        assert!(self.channels() == N, "{} channels instead of {N}", self.channels());
+        let len = self.width() * self.height();
+        std::array::from_fn(|channel| {
+            // SAFETY: the channel exists and holds width × height floats in one piece, apart from
+            // those of the others; the Mat is its memory's only owner and borrowed for as long.
+            unsafe {
+                let start = ffi::ncnn_mat_get_channel_data(self.as_ptr(), channel as i32);
+                std::slice::from_raw_parts_mut(start.cast::<f32>(), len)
+            }
+        })
+    }
+
     pub(crate) fn as_ptr(&self) -> *mut ffi::Mat {
         self.0.as_ptr()
     }

@@ -188,7 +188,7 @@ impl Worker {
         let Some(detector) = &mut self.detector else { return };
         self.next_infer = Instant::now() + self.setup.config.detector.min_interval;
         let found = match detector.detect(frame) {
-            Ok(found) => found,
+            Ok(found) => found.clone(),
             Err(error) => {
                 let sentence = base::error::chain(&error);
                 self.failing = true;

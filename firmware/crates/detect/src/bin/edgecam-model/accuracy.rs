@@ -147,12 +147,13 @@ fn detect_all(
 ) -> anyhow::Result<Vec<Result>> {
     let categories: BTreeMap<String, u64> =
         truth.categories.iter().map(|c| (c.name.replace(' ', "_"), c.id)).collect();
+    let labels = detector.labels().clone();
     let mut results = Vec::new();
     for (image_id, frame) in frames {
         let found = detector.detect(frame)?;
-        for detection in found.detections {
+        for detection in &found.detections {
             // A class that the annotations do not know cannot be judged.
-            let label = detector.labels().name(detection.class);
+            let label = labels.name(detection.class);
             let Some(&category_id) = categories.get(label) else { continue };
             let (width, height) = (frame.size.width as f32, frame.size.height as f32);
             let b = detection.bbox;

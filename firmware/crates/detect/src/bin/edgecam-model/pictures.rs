@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use domain::{Frame, PixelFormat, Size};
+use domain::{Colours, Frame, PixelFormat, Size};
 
 /// The JPEG or PNG file `path` as a frame of number `seq`.
 pub(crate) fn read(path: &Path, seq: u64) -> anyhow::Result<Frame> {
@@ -19,6 +19,7 @@ pub(crate) fn read(path: &Path, seq: u64) -> anyhow::Result<Frame> {
         size,
         source_size: size,
         format: PixelFormat::Rgb,
+        colours: Colours::default(),
         data: pixels.into_raw(),
     })
 }
