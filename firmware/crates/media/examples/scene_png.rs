@@ -8,8 +8,8 @@ use domain::{Size, TrackId, Velocity};
 use edgecam_media::overlay::canvas::Canvas;
 use edgecam_media::overlay::paint::{FrameTime, Painter};
 use edgecam_media::overlay::palette::Colorimetry;
-use edgecam_media::scene::I420Mut;
-use edgecam_media::{OverlayBox, OverlayScene, SceneRenderer, Truth};
+use edgecam_media::{OverlayBox, OverlayScene};
+use scene::{I420Mut, SceneRenderer, Truth};
 use std::time::Duration;
 
 const SIZE: Size = Size::new(1280, 720);

@@ -9,9 +9,9 @@ use gstreamer as gst;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
+use scene::{I420Mut, SceneRenderer};
 
 use crate::error::MediaError;
-use crate::scene::{I420Mut, SceneRenderer};
 use crate::shared::Shared;
 use crate::timeline::clock_time;
 

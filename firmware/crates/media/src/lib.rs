@@ -11,7 +11,6 @@
 //! | [`overlay`] | what is drawn on the picture, in place on its planes |
 //! | [`fanout`] | encoded frames to any number of takers |
 //! | `publish` | one taker: the RTSP session with the media server |
-//! | [`scene`] | the generated street and its ground truth (no GStreamer) |
 //! | `snapshot` | the newest picture as JPEG |
 //!
 //! Threads: `ec-media` (the pipeline's life, its bus), `ec-publish` (the RTSP session), `ec-scene`
@@ -44,7 +43,6 @@ pub mod plan;
 mod probe;
 mod publish;
 mod run;
-pub mod scene;
 mod shared;
 mod snapshot;
 pub mod stats;
@@ -59,5 +57,5 @@ pub use fanout::{EncodedFanout, EncodedFrame, EncodedFrames};
 pub use handle::{Pipeline, PipelineHandle, PipelineOptions, STOP_DEADLINE};
 pub use overlay::{OverlayBox, OverlayHandle, OverlayScene};
 pub use plan::{Pace, PipelinePlan, TapFit};
-pub use scene::{SceneRenderer, Truth};
+pub use scene::Truth;
 pub use stats::Stats;

@@ -17,9 +17,9 @@ use crate::event::{EncoderRung, MediaEvent};
 use crate::fanout::EncodedFanout;
 use crate::overlay::OverlayHandle;
 use crate::plan::v4l2_controls;
-use crate::scene::Truth;
 use crate::stats::Counters;
 use crate::timeline::Timeline;
+use scene::Truth;
 
 /// Frames of the generated street whose truth is remembered: 10 s at 30 frames per second.
 const TRUTHS: usize = 300;

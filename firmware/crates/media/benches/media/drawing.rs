@@ -8,8 +8,8 @@ use domain::{BBox, Line, LineId, Point, Size, TrackId, Velocity, Zone, ZoneId};
 use edgecam_media::overlay::canvas::Canvas;
 use edgecam_media::overlay::paint::{FrameTime, Painter};
 use edgecam_media::overlay::palette::Colorimetry;
-use edgecam_media::scene::I420Mut;
-use edgecam_media::{OverlayBox, OverlayScene, SceneRenderer};
+use edgecam_media::{OverlayBox, OverlayScene};
+use scene::{I420Mut, SceneRenderer};
 
 use crate::median;
 

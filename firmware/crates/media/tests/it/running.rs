@@ -33,7 +33,7 @@ fn a_scene_gives_frames_to_the_slot_and_pictures_to_the_encoder() {
 #[test]
 fn the_truth_of_a_tapped_frame_of_the_scene_can_be_asked() {
     let started = start(&scene());
-    let mut renderer = media::SceneRenderer::new(7, Size::new(640, 360), 25);
+    let mut renderer = scene::SceneRenderer::new(7, Size::new(640, 360), 25);
     for _ in 0..3 {
         let frame = started.frame();
         let truth = started.handle.truth_at(frame.pts).expect("the truth of this frame");
@@ -44,12 +44,9 @@ fn the_truth_of_a_tapped_frame_of_the_scene_can_be_asked() {
     assert_eq!(started.handle.truth_at(Duration::from_secs(3600)), None);
 }
 
-fn draw(renderer: &mut media::SceneRenderer, n: u64) -> Vec<media::Truth> {
+fn draw(renderer: &mut scene::SceneRenderer, n: u64) -> Vec<media::Truth> {
     let (mut y, mut u, mut v) = (vec![0; 640 * 360], vec![0; 320 * 180], vec![0; 320 * 180]);
-    renderer.frame(
-        n,
-        &mut media::scene::I420Mut { y: (&mut y, 640), u: (&mut u, 320), v: (&mut v, 320) },
-    )
+    renderer.frame(n, &mut scene::I420Mut { y: (&mut y, 640), u: (&mut u, 320), v: (&mut v, 320) })
 }
 
 #[test]

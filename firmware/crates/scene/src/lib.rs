@@ -1,19 +1,20 @@
-//! The generated street: a deterministic renderer and its ground truth. No GStreamer in here.
+//! The generated street: a deterministic renderer and its ground truth.
 //!
 //! A frame depends on the seed, the size, the rate and its number only, so that frames can be drawn
 //! in any order: at run time for the source `scene`, and elsewhere for a training set. The truth is
 //! read back from what was drawn: an object that another hides in part has the box of what is left.
 
 mod brush;
+mod colour;
 mod dice;
 mod sprites;
 mod street;
 
 use domain::{BBox, Size};
 
-use self::brush::{Brush, Drawn, NOBODY};
-use self::sprites::Kind;
-use self::street::Passage;
+use crate::brush::{Brush, Drawn, NOBODY};
+use crate::sprites::Kind;
+use crate::street::Passage;
 
 /// The street has been open for this long when frame 0 is drawn: it is not empty.
 const OPEN_FOR: f32 = 60.0;

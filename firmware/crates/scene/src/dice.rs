@@ -3,11 +3,11 @@
 /// A stream of numbers (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
 /// generators", 2014).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// The stream that belongs to these keys.
-    pub(super) fn of(keys: [u64; 3]) -> Self {
+    pub(crate) fn of(keys: [u64; 3]) -> Self {
         let mix = |state: u64, key: u64| Self(state ^ key).next();
         Self(keys.into_iter().fold(0x9e37_79b9, mix))
     }
@@ -20,12 +20,12 @@ impl Dice {
     }
 
     /// One of `0..limit`.
-    pub(super) fn below(&mut self, limit: u32) -> u32 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         (self.next() >> 32) as u32 % limit.max(1)
     }
 
     /// A number between `low` and `high`.
-    pub(super) fn between(&mut self, low: f32, high: f32) -> f32 {
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         let share = (self.next() >> 40) as f32 / (1_u32 << 24) as f32;
         low + (high - low) * share
     }

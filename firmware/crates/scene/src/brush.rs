@@ -3,41 +3,41 @@
 
 use domain::Size;
 
-use super::I420Mut;
-use crate::overlay::canvas::Yuv;
+use crate::I420Mut;
+use crate::colour::Yuv;
 
 /// Owner of pixels that belong to no object.
-pub(super) const NOBODY: u8 = 0;
+pub(crate) const NOBODY: u8 = 0;
 
 /// A point in pixels.
-pub(super) type Px = (f32, f32);
+pub(crate) type Px = (f32, f32);
 
 /// What an object covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     /// Pixels that the object took, each counted once.
-    pub(super) pixels: u32,
+    pub(crate) pixels: u32,
     /// First and last column and row that it took; meaningless without pixels.
-    pub(super) columns: (i32, i32),
-    pub(super) rows: (i32, i32),
+    pub(crate) columns: (i32, i32),
+    pub(crate) rows: (i32, i32),
 }
 
 /// Draws on one picture.
-pub(super) struct Brush<'a, 'b> {
-    pub(super) picture: &'a mut I420Mut<'b>,
-    pub(super) owners: &'a mut [u8],
-    pub(super) size: Size,
+pub(crate) struct Brush<'a, 'b> {
+    pub(crate) picture: &'a mut I420Mut<'b>,
+    pub(crate) owners: &'a mut [u8],
+    pub(crate) size: Size,
     /// Who owns what is drawn now.
-    pub(super) owner: u8,
-    pub(super) drawn: Drawn,
+    pub(crate) owner: u8,
+    pub(crate) drawn: Drawn,
     /// Brightness of everything, 1.0: as the colours say.
-    pub(super) light: f32,
+    pub(crate) light: f32,
     /// Edges of the polygon at hand, kept for its storage.
     crossings: Vec<f32>,
 }
 
 impl<'a, 'b> Brush<'a, 'b> {
-    pub(super) fn new(
+    pub(crate) fn new(
         picture: &'a mut I420Mut<'b>,
         owners: &'a mut [u8],
         size: Size,
@@ -48,14 +48,14 @@ impl<'a, 'b> Brush<'a, 'b> {
     }
 
     /// What is drawn from here on belongs to `owner`.
-    pub(super) fn begin(&mut self, owner: u8) {
+    pub(crate) fn begin(&mut self, owner: u8) {
         self.owner = owner;
         let (w, h) = (self.size.width as i32, self.size.height as i32);
         self.drawn = Drawn { pixels: 0, columns: (w, -1), rows: (h, -1) };
     }
 
     /// A polygon, even-odd rule.
-    pub(super) fn polygon(&mut self, corners: &[Px], colour: Yuv) {
+    pub(crate) fn polygon(&mut self, corners: &[Px], colour: Yuv) {
         let top = corners.iter().map(|c| c.1).fold(f32::INFINITY, f32::min);
         let bottom = corners.iter().map(|c| c.1).fold(f32::NEG_INFINITY, f32::max);
         let Some(rows) = self.rows(top, bottom) else { return };
@@ -79,12 +79,12 @@ impl<'a, 'b> Brush<'a, 'b> {
     }
 
     /// A filled ellipse.
-    pub(super) fn ellipse(&mut self, centre: Px, rx: f32, ry: f32, colour: Yuv) {
+    pub(crate) fn ellipse(&mut self, centre: Px, rx: f32, ry: f32, colour: Yuv) {
         self.ring(centre, (rx, ry), 0.0, colour);
     }
 
     /// An ellipse with a hole of `hole` times its size.
-    pub(super) fn ring(&mut self, (cx, cy): Px, (rx, ry): (f32, f32), hole: f32, colour: Yuv) {
+    pub(crate) fn ring(&mut self, (cx, cy): Px, (rx, ry): (f32, f32), hole: f32, colour: Yuv) {
         let Some(rows) = self.rows(cy - ry, cy + ry) else { return };
         for row in rows {
             let dy = (row as f32 + 0.5 - cy) / ry.max(f32::EPSILON);
@@ -100,7 +100,7 @@ impl<'a, 'b> Brush<'a, 'b> {
     }
 
     /// A stroke with round ends, thinner towards `b` where `to` is smaller than `from`.
-    pub(super) fn limb(&mut self, a: Px, b: Px, from: f32, to: f32, colour: Yuv) {
+    pub(crate) fn limb(&mut self, a: Px, b: Px, from: f32, to: f32, colour: Yuv) {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
         let length = dx.hypot(dy).max(0.01);
         let (nx, ny) = (-dy / length / 2.0, dx / length / 2.0);

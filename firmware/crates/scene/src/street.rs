@@ -2,11 +2,10 @@
 
 use domain::Size;
 
-use super::brush::{Brush, Px};
-use super::dice::Dice;
-use super::sprites::{Kind, Pose};
-use crate::overlay::canvas::Yuv;
-use crate::overlay::palette::{Colorimetry, yuv};
+use crate::brush::{Brush, Px};
+use crate::colour::{Yuv, rgb};
+use crate::dice::Dice;
+use crate::sprites::{Kind, Pose};
 
 /// Height that all measures below are meant for, in pixels.
 const HEIGHT: f32 = 720.0;
@@ -15,7 +14,7 @@ type Traffic = &'static [(Kind, u32)];
 
 /// A strip of ground that things move along.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     /// Where wheels and feet touch, in pixels from the top.
     ground: f32,
     /// Pixels per metre.
@@ -33,7 +32,7 @@ const WALKERS: Traffic = &[(Kind::Person, 76), (Kind::Dog, 14), (Kind::Cat, 10)]
 const CYCLES: Traffic = &[(Kind::Bicycle, 100)];
 
 /// Far to near: what comes later is drawn over what came before.
-pub(super) const LANES: [Lane; 7] = [
+pub(crate) const LANES: [Lane; 7] = [
     Lane { ground: 352.0, scale: 50.0, speed: -1.2, interval: 9.0, traffic: WALKERS },
     Lane { ground: 366.0, scale: 52.0, speed: 1.35, interval: 11.0, traffic: WALKERS },
     Lane { ground: 452.0, scale: 60.0, speed: -7.0, interval: 4.2, traffic: VEHICLES },
@@ -45,16 +44,16 @@ pub(super) const LANES: [Lane; 7] = [
 
 /// Something on its way.
 #[derive(Debug)]
-pub(super) struct Passage {
-    pub(super) kind: Kind,
-    pub(super) pose: Pose,
+pub(crate) struct Passage {
+    pub(crate) kind: Kind,
+    pub(crate) pose: Pose,
     /// Number of the passage; twice it and one more are the ids of what it shows.
-    pub(super) number: u64,
-    pub(super) dice: Dice,
+    pub(crate) number: u64,
+    pub(crate) dice: Dice,
 }
 
 /// Who is in the picture of `size` on lane `index`, `time` seconds after the street began.
-pub(super) fn passages(seed: u64, index: usize, size: Size, time: f32) -> Vec<Passage> {
+pub(crate) fn passages(seed: u64, index: usize, size: Size, time: f32) -> Vec<Passage> {
     let (lane, zoom) = (&LANES[index], size.height as f32 / HEIGHT);
     let (scale, width) = (lane.scale * zoom, size.width as f32);
     // The longest stay in the picture bounds how far back an arrival can be.
@@ -92,12 +91,8 @@ fn choose(traffic: Traffic, mut percent: u32) -> Kind {
     Kind::Car
 }
 
-fn rgb(r: u8, g: u8, b: u8) -> Yuv {
-    yuv([r, g, b], Colorimetry::BT709)
-}
-
 /// Draws everything that stands still behind the traffic.
-pub(super) fn background(brush: &mut Brush<'_, '_>, seed: u64) {
+pub(crate) fn background(brush: &mut Brush<'_, '_>, seed: u64) {
     let (w, zoom) = (brush.size.width as f32, brush.size.height as f32 / HEIGHT);
     let mut band = |from: f32, to: f32, colour: Yuv| {
         let (top, bottom) = (from * zoom, to * zoom);
@@ -203,7 +198,7 @@ fn rect(brush: &mut Brush<'_, '_>, zoom: f32, (x, y, w, h): (f32, f32, f32, f32)
 }
 
 /// Draws what stands in front of lane `index` and hides parts of it.
-pub(super) fn in_front_of(brush: &mut Brush<'_, '_>, index: usize) {
+pub(crate) fn in_front_of(brush: &mut Brush<'_, '_>, index: usize) {
     let (width, zoom) = (brush.size.width as f32, brush.size.height as f32 / HEIGHT);
     match index {
         1 => {
@@ -234,7 +229,7 @@ fn lamp(brush: &mut Brush<'_, '_>, zoom: f32, x: f32) {
 }
 
 /// The shadow under something that stands on the ground.
-pub(super) fn shadow(brush: &mut Brush<'_, '_>, kind: Kind, pose: &Pose) {
+pub(crate) fn shadow(brush: &mut Brush<'_, '_>, kind: Kind, pose: &Pose) {
     let on_feet = matches!(kind, Kind::Person | Kind::Dog | Kind::Cat);
     let rx = if on_feet { 0.4 } else { kind.half_length() * 0.95 } * pose.scale;
     let grey = if on_feet { rgb(118, 115, 110) } else { rgb(52, 53, 57) };

@@ -1,13 +1,12 @@
 //! The shapes that move through the street, in metres, side view.
 
-use super::brush::{Brush, Px};
-use super::dice::Dice;
-use crate::overlay::canvas::Yuv;
-use crate::overlay::palette::{Colorimetry, yuv};
+use crate::brush::{Brush, Px};
+use crate::colour::{Yuv, rgb};
+use crate::dice::Dice;
 
 /// What a sprite shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Person,
     /// Sits on something with wheels.
     Rider,
@@ -22,7 +21,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Its COCO label.
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Person | Self::Rider => "person",
             Self::Bicycle => "bicycle",
@@ -36,7 +35,7 @@ impl Kind {
     }
 
     /// Longest distance from its middle to its front, in metres.
-    pub(super) fn half_length(self) -> f32 {
+    pub(crate) fn half_length(self) -> f32 {
         match self {
             Self::Bus => 5.8,
             Self::Truck => 4.2,
@@ -49,15 +48,15 @@ impl Kind {
 
 /// Where a sprite stands and how it moves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pose {
+pub(crate) struct Pose {
     /// The middle of the ground under it, in pixels.
-    pub(super) foot: Px,
+    pub(crate) foot: Px,
     /// Pixels per metre.
-    pub(super) scale: f32,
+    pub(crate) scale: f32,
     /// 1.0: to the right; -1.0: to the left.
-    pub(super) facing: f32,
+    pub(crate) facing: f32,
     /// Metres walked: drives legs and wheels.
-    pub(super) walked: f32,
+    pub(crate) walked: f32,
 }
 
 impl Pose {
@@ -69,10 +68,6 @@ impl Pose {
     fn points<const N: usize>(&self, metres: [(f32, f32); N]) -> [Px; N] {
         metres.map(|(x, y)| self.at(x, y))
     }
-}
-
-fn rgb(r: u8, g: u8, b: u8) -> Yuv {
-    yuv([r, g, b], Colorimetry::BT709)
 }
 
 /// `colour` made darker or lighter.
@@ -113,7 +108,7 @@ fn pick(dice: &mut Dice, colours: &[[u8; 3]]) -> Yuv {
 }
 
 /// Draws one sprite. The same dice give the same colours in every frame.
-pub(super) fn draw(brush: &mut Brush<'_, '_>, kind: Kind, pose: &Pose, dice: &mut Dice) {
+pub(crate) fn draw(brush: &mut Brush<'_, '_>, kind: Kind, pose: &Pose, dice: &mut Dice) {
     match kind {
         Kind::Person => person(brush, pose, dice),
         Kind::Rider => rider(brush, pose, dice),

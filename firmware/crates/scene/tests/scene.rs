@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Size;
-use edgecam_media::scene::I420Mut;
-use edgecam_media::{SceneRenderer, Truth};
+
+use edgecam_scene::{I420Mut, SceneRenderer, Truth};
 
 const SIZE: Size = Size::new(640, 360);
 
