@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 use utoipa::ToSchema;
 
+use crate::governor::GovernorStep;
+
 /// Value of `schema` in every event.
 pub const SCHEMA: &str = "edgecam.event/1";
 
@@ -58,6 +60,8 @@ pub struct Event {
     pub zones: Zones,
     /// The line that was crossed; null otherwise.
     pub line: Option<LineCrossing>,
+    /// The governor's step; null otherwise.
+    pub governor: Option<GovernorStep>,
     /// The model that saw it; null where no model is concerned.
     pub model: Option<ModelRef>,
     /// When it passed where.
@@ -94,11 +98,13 @@ pub enum EventType {
     Loitering,
     /// An object crossed a line.
     LineCrossed,
+    /// The camera's governor reduced or restored something.
+    Governor,
 }
 
 impl EventType {
     /// All of them, in the order in which Home Assistant is told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ObjectNew,
         Self::ObjectUpdate,
         Self::ObjectEnd,
@@ -106,6 +112,7 @@ impl EventType {
         Self::ZoneLeft,
         Self::Loitering,
         Self::LineCrossed,
+        Self::Governor,
     ];
 }
 
@@ -121,12 +128,16 @@ pub enum Kind {
     Loitering,
     /// An object and a line.
     LineCrossing,
+    /// A step of the camera's governor.
+    Governor,
 }
 
 /// How much an event matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Something that the camera did on its own.
+    Notice,
     /// Something was seen.
     Detection,
     /// A rule of the owner's fired: a zone, a line, loitering.

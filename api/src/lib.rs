@@ -3,6 +3,7 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
+//! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
@@ -10,6 +11,7 @@
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod event;
+pub mod governor;
 pub mod manifest;
 pub mod problem;
 pub mod resources;

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::governor::GovernorStatus;
+
 /// Where a camera process is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -55,8 +57,10 @@ pub struct DetectorStatus {
     pub sha256: String,
     /// Why it is not running; null while it is.
     pub error: Option<String>,
-    /// Why it is slowed down or paused (heat); null while it is not.
+    /// Why it is slowed down or paused, as its governor says; null while it is not.
     pub throttled: Option<String>,
+    /// What reduces it to hold which limits; null where the governor is switched off.
+    pub governor: Option<GovernorStatus>,
     /// Labels of the model.
     pub labels: Vec<String>,
 }

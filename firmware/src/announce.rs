@@ -76,6 +76,7 @@ pub(crate) fn event(
             total_in,
             total_out,
         }),
+        governor: None,
         model: happening.model,
         timing: Timing {
             sensor_ts_ns: happening.at_ns,
@@ -96,12 +97,13 @@ fn place(event_type: EventType) -> (Phase, Kind, Severity) {
         EventType::ZoneLeft => (Phase::End, Kind::Zone, Severity::Alert),
         EventType::Loitering => (Phase::New, Kind::Loitering, Severity::Alert),
         EventType::LineCrossed => (Phase::New, Kind::LineCrossing, Severity::Alert),
+        EventType::Governor => (Phase::New, Kind::Governor, Severity::Notice),
     }
 }
 
 /// Whether the event is over as soon as it is told.
 fn is_momentary(event_type: EventType) -> bool {
-    matches!(event_type, EventType::Loitering | EventType::LineCrossed)
+    matches!(event_type, EventType::Loitering | EventType::LineCrossed | EventType::Governor)
 }
 
 #[cfg(test)]

@@ -117,6 +117,7 @@ fn event() -> Event {
             ..Zones::default()
         },
         line: None,
+        governor: None,
         model: Some(ModelRef { name: MODEL.into(), sha256: SHA256.into(), infer_ms: 13.5 }),
         timing: Timing::default(),
     }

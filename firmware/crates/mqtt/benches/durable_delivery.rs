@@ -71,6 +71,7 @@ fn event() -> NewEvent {
         object: Some(object),
         zones: Zones::default(),
         line: None,
+        governor: None,
         model: None,
         timing: Timing::default(),
     }

@@ -141,6 +141,7 @@ fn event() -> Event {
             total_in: 4,
             total_out: 1,
         }),
+        governor: None,
         model: Some(ModelRef {
             name: "nanodet-plus-m_320".to_owned(),
             sha256: "00".repeat(32),

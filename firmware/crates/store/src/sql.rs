@@ -29,6 +29,7 @@ pub(crate) fn closing_type(kind: Kind) -> EventType {
         Kind::Zone => EventType::ZoneLeft,
         Kind::Loitering => EventType::Loitering,
         Kind::LineCrossing => EventType::LineCrossed,
+        Kind::Governor => EventType::Governor,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::event::{
     Event, EventType, Kind, LineCrossing, ModelRef, Object, Phase, SCHEMA, Severity, Timing, Zones,
 };
+use api::governor::GovernorStep;
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -62,6 +63,8 @@ pub struct NewEvent {
     pub zones: Zones,
     /// The line that was crossed.
     pub line: Option<LineCrossing>,
+    /// The governor's step.
+    pub governor: Option<GovernorStep>,
     /// The model that saw it.
     pub model: Option<ModelRef>,
     /// When it passed where; `sensor_to_publish_ms` is not stored.
@@ -89,6 +92,7 @@ impl NewEvent {
             object: new.object,
             zones: new.zones,
             line: new.line,
+            governor: new.governor,
             model: new.model,
             timing: Timing { sensor_to_publish_ms: None, ..new.timing },
         }

@@ -265,6 +265,7 @@ fn end_of(event: Event, reason: CloseReason) -> NewEvent {
         object: event.object,
         zones: event.zones,
         line: event.line,
+        governor: event.governor,
         model: event.model,
         timing: Timing::default(),
     }

@@ -129,6 +129,7 @@ fn event(seq: u64, camera: &str, label: &str) -> Event {
         }),
         zones: Zones::default(),
         line: None,
+        governor: None,
         model: None,
         timing: Timing::default(),
     }

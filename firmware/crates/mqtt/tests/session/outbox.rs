@@ -86,6 +86,7 @@ fn event(seq: u64, boot_id: &str) -> Event {
         }),
         zones: Zones::default(),
         line: None,
+        governor: None,
         model: None,
         timing: Timing {
             sensor_ts_ns: u64::try_from(base::clock::monotonic().as_nanos()).unwrap(),

@@ -40,6 +40,7 @@ pub(crate) fn event(camera: &str, phase: Phase) -> NewEvent {
         object: Some(object("car")),
         zones: Zones::default(),
         line: None,
+        governor: None,
         model: None,
         timing: Timing { sensor_ts_ns: monotonic, ..Timing::default() },
     }
