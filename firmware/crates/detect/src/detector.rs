@@ -84,7 +84,7 @@ impl Detector {
     /// Finds what is in `frame`, of any size and format.
     ///
     /// # Errors
-    /// [`Error::FrameBytes`] and [`Error::Preprocess`] for the frame, [`Error::Network`] and
+    /// [`Error::FrameBytes`], [`Error::Region`] and [`Error::Preprocess`] for the frame, [`Error::Network`] and
     /// [`Error::Misfit`] for the model.
     pub fn detect(&mut self, frame: &Frame) -> Result<&Found, Error> {
         self.detect_in(frame, BBox::WHOLE)
@@ -99,7 +99,7 @@ impl Detector {
         let start = Instant::now();
         let (input, placement) = self.preprocessor.run(frame, region)?;
         let prepared = Instant::now();
-        let outputs = self.model.run(&input)?;
+        let outputs = self.model.run(input)?;
         let inferred = Instant::now();
         let classes = self.model.labels().names().len();
         let (boxes, filter) = (&mut self.found.detections, &self.filter);

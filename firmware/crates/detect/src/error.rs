@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use base::error::{ErrorKind, Kind};
-use domain::{PixelFormat, Size};
+use domain::{BBox, PixelFormat, Size};
 
 /// Why there is no detector, or no answer from it.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,16 @@ pub enum Error {
         /// Bytes that there are.
         found: usize,
     },
+    /// There is nothing to look at.
+    #[error("a frame of {size} has nothing in the part {region:?}")]
+    Region {
+        /// The frame's size.
+        size: Size,
+        /// The part, in shares of it.
+        region: BBox,
+    },
     /// A frame cannot be made into the network's input.
-    #[error("scaling a frame of {size}")]
+    #[error("making the network's input of a frame of {size}")]
     Preprocess {
         /// Its size.
         size: Size,
@@ -98,9 +106,9 @@ impl Kind for Error {
             Self::Manifest { .. }
             | Self::Contradiction { .. }
             | Self::FrameBytes { .. }
-            | Self::Preprocess { .. } => ErrorKind::InvalidArgument,
+            | Self::Region { .. } => ErrorKind::InvalidArgument,
             Self::Misfit { .. } => ErrorKind::FailedPrecondition,
-            Self::Network { .. } => ErrorKind::Internal,
+            Self::Preprocess { .. } | Self::Network { .. } => ErrorKind::Internal,
         }
     }
 }

@@ -7,6 +7,8 @@
 //! | [`locate`] | where the files of a model are |
 //! | [`model`] | whether the files fit the manifest; the loaded network |
 //! | [`preprocess`] | a frame → the network's input |
+//! | `resample` | interpolated samples of a frame (pure) |
+//! | `colour` | what they are in the network's input (pure) |
 //! | [`decode`] | the network's outputs → boxes with class and score (pure) |
 //! | [`nms`] | of overlapping boxes the best (pure) |
 //! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
@@ -17,6 +19,7 @@
 //! suppression; then the limits by class and size, then the limit of the frame. So a box that does
 //! not count suppresses none that does.
 
+mod colour;
 pub mod decode;
 pub mod detector;
 mod error;
@@ -26,6 +29,7 @@ pub mod manifest;
 pub mod model;
 pub mod nms;
 pub mod preprocess;
+mod resample;
 
 pub use detector::{Detector, Found};
 pub use error::Error;

@@ -1,12 +1,17 @@
 //! A frame → the network's input: colours in the right order, scaled, padded, normalised; and the way
 //! back for boxes.
 
-use api::manifest::{ChannelOrder, Fit, ModelInput};
+use api::manifest::{Fit, ModelInput};
 use domain::{BBox, Frame, PixelFormat, Size};
-use ncnn::{Mat, PixelOrder};
+use ncnn::Mat;
 
 use crate::Error;
+use crate::colour::{self, Channel};
 use crate::manifest::INPUT_MULTIPLE;
+use crate::resample::{Plane, Sampler, Span};
+
+/// Channels of every input.
+const CHANNELS: usize = 3;
 
 /// Where a part of a picture lies in the network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,125 +80,164 @@ impl Placement {
 #[derive(Debug)]
 pub struct Preprocessor {
     model: ModelInput,
-    /// BGR pixels of a frame that came as I420 or NV12.
-    converted: Vec<u8>,
-    /// Pixels of the part that is looked at.
-    cut: Vec<u8>,
+    /// One input of each size that was needed: a letterbox has as many as there are regions' shapes.
+    inputs: Vec<Mat>,
+    /// One for each plane of a frame.
+    samplers: [Sampler; 3],
+    /// A row of each kind of samples.
+    rows: [Vec<u8>; CHANNELS],
 }
 
 impl Preprocessor {
     /// A preprocessor for the input that the manifest describes.
     pub fn new(model: ModelInput) -> Self {
-        Self { model, converted: Vec::new(), cut: Vec::new() }
+        let (samplers, rows) = Default::default();
+        Self { model, inputs: Vec::new(), samplers, rows }
     }
 
-    /// The input for the part `region` of `frame`, in shares of the picture, and where it lies there.
+    /// The input for the part `region` of `frame`, in shares of the picture, and where it lies there:
+    /// scaled, padded with black and normalised in one pass, without a picture in between.
     ///
     /// # Errors
-    /// [`Error::FrameBytes`] for a buffer that is not exactly the frame, [`Error::Preprocess`] for
-    /// sizes that ncnn cannot scale (a side below 2 or above 8192 pixels).
-    pub fn run(&mut self, frame: &Frame, region: BBox) -> Result<(Mat, Placement), Error> {
+    /// [`Error::FrameBytes`] for a buffer that is not exactly the frame, [`Error::Region`] when
+    /// nothing of the frame lies in the region, [`Error::Preprocess`] when there is no memory.
+    pub fn run(&mut self, frame: &Frame, region: BBox) -> Result<(&Mat, Placement), Error> {
         let Frame { format, size, .. } = *frame;
         let (expected, found) = (format.bytes(size), frame.data.len());
         if expected != found {
             return Err(Error::FrameBytes { format, size, expected, found });
         }
-        let (pixels, order) = match format {
-            PixelFormat::Rgb => (&frame.data, PixelOrder::Rgb),
-            PixelFormat::Bgr => (&frame.data, PixelOrder::Bgr),
-            PixelFormat::I420 | PixelFormat::Nv12 => {
-                to_bgr(frame, &mut self.converted);
-                (&self.converted, PixelOrder::Bgr)
+        let part = Part::of(size, region).ok_or(Error::Region { size, region })?;
+        let placement = Placement::new(&self.model, part.region, part.size);
+        let input =
+            self.input(placement.input).map_err(|source| Error::Preprocess { size, source })?;
+        self.fill(input, frame, &part, &placement);
+        Ok((&self.inputs[input], placement))
+    }
+
+    /// Which of the inputs has this size.
+    fn input(&mut self, size: Size) -> Result<usize, ncnn::Error> {
+        let (width, height) = (size.width as usize, size.height as usize);
+        let fits = |mat: &Mat| (mat.width(), mat.height()) == (width, height);
+        if let Some(input) = self.inputs.iter().position(fits) {
+            return Ok(input);
+        }
+        self.inputs.push(Mat::filled(width, height, CHANNELS, 0.0)?);
+        Ok(self.inputs.len() - 1)
+    }
+
+    fn fill(&mut self, input: usize, frame: &Frame, part: &Part, placement: &Placement) {
+        let channels = Channel::all(&self.model, frame.format, frame.colours);
+        let (width, height) = (placement.scaled.width as usize, placement.scaled.height as usize);
+        let (left, top) = (placement.left as usize, placement.top as usize);
+        let whole = placement.input.width as usize;
+        let mut outs = self.inputs[input].channels_mut::<CHANNELS>();
+        for (out, channel) in outs.iter_mut().zip(&channels) {
+            pad(out, whole, (left, top), (width, height), channel.black);
+        }
+        self.rows.iter_mut().for_each(|row| row.resize(width, 0));
+        let layers = layers(frame, part, (width, height));
+        for (layer, sampler) in layers.iter().flatten().zip(&mut self.samplers) {
+            sampler.lay(layer.columns, width, &layer.plane);
+        }
+        for y in 0..height {
+            let mut rows = self.rows.as_mut_slice();
+            for (layer, sampler) in layers.iter().flatten().zip(&mut self.samplers) {
+                let (these, others) = rows.split_at_mut(layer.plane.kinds);
+                sampler.row(&layer.plane, layer.lines, y, these);
+                rows = others;
             }
-        };
-        let (pixels, size, region) = cut(pixels, size, region, &mut self.cut);
-        let placement = Placement::new(&self.model, region, size);
-        let input = fill(&self.model, pixels, size, order, &placement);
-        Ok((input.map_err(|source| Error::Preprocess { size, source })?, placement))
+            let start = (top + y) * whole + left;
+            let rows = self.rows.each_ref().map(Vec::as_slice);
+            colour::row(&channels, rows, outs.each_mut().map(|out| &mut out[start..start + width]));
+        }
     }
 }
 
-fn fill(
-    model: &ModelInput,
-    pixels: &[u8],
-    size: Size,
-    order: PixelOrder,
-    placement: &Placement,
-) -> Result<Mat, ncnn::Error> {
-    let pair = |size: Size| (size.width as usize, size.height as usize);
-    let to = match model.channels {
-        ChannelOrder::Rgb => PixelOrder::Rgb,
-        ChannelOrder::Bgr => PixelOrder::Bgr,
-    };
-    let mut mat = Mat::from_pixels(pixels, pair(size), order, pair(placement.scaled), to)?;
-    if placement.scaled != placement.input {
-        let (left, top) = (placement.left, placement.top);
-        let right = placement.input.width - placement.scaled.width - left;
-        let bottom = placement.input.height - placement.scaled.height - top;
-        let border = (top as usize, bottom as usize, left as usize, right as usize);
-        mat = mat.with_border(border, 0.0)?;
-    }
-    mat.substract_mean_normalize(&model.mean, &model.norm)?;
-    Ok(mat)
-}
-
-/// The pixels of `region`, brought to whole pixels, with their size and the region that they are.
-fn cut<'p>(
-    pixels: &'p [u8],
-    size: Size,
+/// The part of a frame that is looked at, in pixels.
+struct Part {
+    /// As shares of the frame, inside it.
     region: BBox,
-    storage: &'p mut Vec<u8>,
-) -> (&'p [u8], Size, BBox) {
-    if region == BBox::WHOLE {
-        return (pixels, size, region);
-    }
-    let region = region.clamped();
-    let at = |share: f32, side: u32| (share * side as f32).round() as usize;
-    let (left, right) = (at(region.x, size.width), at(region.right(), size.width));
-    let (top, bottom) = (at(region.y, size.height), at(region.bottom(), size.height));
-    storage.clear();
-    for row in pixels.chunks_exact(size.width as usize * 3).take(bottom).skip(top) {
-        storage.extend_from_slice(&row[left * 3..right * 3]);
-    }
-    let share = |at: usize, side: u32| at as f32 / side as f32;
-    let (width, height) = (size.width, size.height);
-    let region = BBox::from_corners(
-        share(left, width),
-        share(top, height),
-        share(right, width),
-        share(bottom, height),
-    );
-    (storage, Size::new((right - left) as u32, (bottom - top) as u32), region)
+    /// Rounded: what decides on the shape of the input.
+    size: Size,
+    columns: [f64; 2],
+    lines: [f64; 2],
 }
 
-/// Converts an I420 or NV12 frame (BT.601, limited range, as cameras and H.264 of standard definition
-/// use) to packed BGR. Each chroma sample colours its 2×2 pixels.
-fn to_bgr(frame: &Frame, bgr: &mut Vec<u8>) {
-    let (width, height) = (frame.size.width as usize, frame.size.height as usize);
-    let (half_w, half_h) = (width.div_ceil(2), height.div_ceil(2));
-    let (luma, chroma) = frame.data.split_at(width * height);
-    let chroma_at = |x: usize, y: usize| match frame.format {
-        PixelFormat::Nv12 => {
-            let at = 2 * (y * half_w + x);
-            (chroma[at], chroma[at + 1])
-        }
-        _ => (chroma[y * half_w + x], chroma[half_w * half_h + y * half_w + x]),
+impl Part {
+    /// `None` where it has nothing of the frame.
+    fn of(size: Size, region: BBox) -> Option<Self> {
+        let region = region.clamped();
+        let pixels = |share: f32, side: u32| f64::from(share) * f64::from(side);
+        let columns = [pixels(region.x, size.width), pixels(region.w, size.width)];
+        let lines = [pixels(region.y, size.height), pixels(region.h, size.height)];
+        let side = |[_, length]: [f64; 2]| (length.round() as u32).max(1);
+        let part = Self { region, size: Size::new(side(columns), side(lines)), columns, lines };
+        (columns[1] > 0.0 && lines[1] > 0.0).then_some(part)
+    }
+
+    /// The part as `places` columns.
+    fn columns(&self, places: usize) -> Span {
+        Span { start: self.columns[0], step: self.columns[1] / places as f64 }
+    }
+
+    /// The part as `places` rows.
+    fn lines(&self, places: usize) -> Span {
+        Span { start: self.lines[0], step: self.lines[1] / places as f64 }
+    }
+}
+
+/// A plane of a frame, and the places of the part on it.
+struct Layer<'a> {
+    plane: Plane<'a>,
+    columns: Span,
+    lines: Span,
+}
+
+/// The planes of `frame`, whose buffer must have the right length, with `width` × `height` places over
+/// the part. Chroma lies in the middle of its four pixels.
+fn layers<'a>(
+    frame: &'a Frame,
+    part: &Part,
+    (width, height): (usize, usize),
+) -> [Option<Layer<'a>>; 3] {
+    let (columns, rows) = (frame.size.width as usize, frame.size.height as usize);
+    let (half, half_rows) = (columns.div_ceil(2), rows.div_ceil(2));
+    let (along, down) = (part.columns(width), part.lines(height));
+    let whole = |kinds| {
+        let plane = Plane { data: &frame.data, columns, rows, kinds };
+        Some(Layer { plane, columns: along, lines: down })
     };
-    bgr.clear();
-    bgr.reserve(width * height * 3);
-    for (y, row) in luma.chunks_exact(width.max(1)).enumerate() {
-        for (x, &luma) in row.iter().enumerate() {
-            let (u, v) = chroma_at(x / 2, y / 2);
-            bgr.extend_from_slice(&pixel(luma, u, v));
-        }
+    let chroma = |skipped: usize, kinds| {
+        let data = &frame.data[columns * rows + skipped..];
+        let plane = Plane { data, columns: half, rows: half_rows, kinds };
+        Some(Layer { plane, columns: along.halved(), lines: down.halved() })
+    };
+    match frame.format {
+        PixelFormat::Rgb | PixelFormat::Bgr => [whole(3), None, None],
+        PixelFormat::Nv12 => [whole(1), chroma(0, 2), None],
+        PixelFormat::I420 => [whole(1), chroma(0, 1), chroma(half * half_rows, 1)],
     }
 }
 
-/// One pixel by the integer form of BT.601's matrix: factors × 256, rounded.
-fn pixel(y: u8, u: u8, v: u8) -> [u8; 3] {
-    let (y, u, v) = (298 * (i32::from(y) - 16), i32::from(u) - 128, i32::from(v) - 128);
-    let byte = |value: i32| ((value + 128) >> 8).clamp(0, 255) as u8;
-    [byte(y + 516 * u), byte(y - 100 * u - 208 * v), byte(y + 409 * v)]
+/// Fills what surrounds a picture of `width` × `height` at `left`, `top` in rows of `whole`.
+fn pad(
+    out: &mut [f32],
+    whole: usize,
+    (left, top): (usize, usize),
+    (width, height): (usize, usize),
+    value: f32,
+) {
+    let (above, rest) = out.split_at_mut(top * whole);
+    let (middle, below) = rest.split_at_mut(height * whole);
+    above.fill(value);
+    below.fill(value);
+    if width < whole {
+        for row in middle.chunks_exact_mut(whole) {
+            row[..left].fill(value);
+            row[left + width..].fill(value);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -296,24 +340,6 @@ mod tests {
     }
 
     #[test]
-    fn i420_and_nv12_become_the_colours_of_bt_601() {
-        // Red, by ITU-R BT.601 limited range: Y 81, U 90, V 240; 3×3 has chroma of 2×2.
-        let size = Size::new(3, 3);
-        let i420 = [vec![81; 9], vec![90; 4], vec![240; 4]].concat();
-        let nv12 = [vec![81; 9], [90, 240].repeat(4)].concat();
-        for (format, data) in [(PixelFormat::I420, i420), (PixelFormat::Nv12, nv12)] {
-            let mut bgr = Vec::new();
-            to_bgr(&frame(format, size, data), &mut bgr);
-            assert_eq!(bgr.len(), 27);
-            for pixel in bgr.chunks(3) {
-                assert!(pixel[0] <= 1 && pixel[1] <= 1 && pixel[2] >= 254, "{pixel:?}");
-            }
-        }
-        assert_eq!(pixel(16, 128, 128), [0, 0, 0]);
-        assert_eq!(pixel(235, 128, 128), [255, 255, 255]);
-    }
-
-    #[test]
     fn a_frame_whose_buffer_is_not_its_picture_is_refused_with_both_sizes() {
         let short = frame(PixelFormat::Rgb, Size::new(4, 4), vec![0; 47]);
         let error = Preprocessor::new(model(Fit::Stretch))
@@ -323,6 +349,6 @@ mod tests {
         assert_eq!(error, "a Rgb frame of 4x4 takes 48 bytes, not 47");
         let empty = frame(PixelFormat::Nv12, Size::new(0, 0), Vec::new());
         let error = Preprocessor::new(model(Fit::Stretch)).run(&empty, BBox::WHOLE).unwrap_err();
-        assert!(matches!(error, Error::Preprocess { .. }), "{error}");
+        assert!(matches!(error, Error::Region { .. }), "{error}");
     }
 }

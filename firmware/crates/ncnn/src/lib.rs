@@ -8,6 +8,7 @@
 //! | [`net`] | a loaded network |
 //! | [`mat`] | what goes in: pixels, scaled, padded and normalised |
 //! | [`extractor`] | one run of a network, and what comes out |
+//! | [`cpu`] | loops for the vectors that this CPU has |
 //!
 //! Invariants, each held by a type:
 //! - A [`Net`] is fully loaded, or it does not exist. It keeps nothing of what it was loaded from.
@@ -21,6 +22,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod cpu;
 mod error;
 pub mod extractor;
 mod ffi;
