@@ -36,6 +36,24 @@ pub(crate) fn distance(a: Spot, b: Spot, point: Spot) -> f64 {
     turn(a, b, point).unsigned_abs() as f64 / length(a, b) / STEPS
 }
 
+/// Distance of `point` from the outline of a polygon, in shares.
+pub(crate) fn distance_to_outline(corners: &[Spot], point: Spot) -> f64 {
+    let distances = edges(corners).map(|(a, b)| distance_to_segment(a, b, point));
+    distances.fold(f64::INFINITY, f64::min)
+}
+
+/// Distance of `point` from the segment from `a` to `b`, in shares. These must differ.
+fn distance_to_segment(a: Spot, b: Spot, point: Spot) -> f64 {
+    let along = |p: Spot, q: Spot| (q.x - p.x) * (point.x - p.x) + (q.y - p.y) * (point.y - p.y);
+    if along(a, b) <= 0 {
+        length(a, point) / STEPS
+    } else if along(b, a) <= 0 {
+        length(b, point) / STEPS
+    } else {
+        distance(a, b, point)
+    }
+}
+
 /// Distance between two points, in grid steps.
 fn length(a: Spot, b: Spot) -> f64 {
     ((b.x - a.x) as f64).hypot((b.y - a.y) as f64)
@@ -131,5 +149,16 @@ mod tests {
     fn distance_is_in_shares() {
         let d = distance(spot(0.0, 0.0), spot(0.3, 0.4), spot(0.4, -0.3));
         assert!((d - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_distance_to_an_outline_ends_at_its_corners() {
+        let square = [spot(0.25, 0.25), spot(0.75, 0.25), spot(0.75, 0.75), spot(0.25, 0.75)];
+        for (x, y, expected) in
+            [(0.5, 0.125, 0.125), (0.0, 0.0, 0.125_f64.sqrt()), (0.5, 0.5, 0.25)]
+        {
+            let d = distance_to_outline(&square, spot(x, y));
+            assert!((d - expected).abs() < 1e-9, "{x},{y}: {d}");
+        }
     }
 }

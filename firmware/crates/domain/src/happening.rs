@@ -9,18 +9,40 @@ use crate::lines::{Direction, LineId, LineTotals};
 use crate::track::{TrackId, Velocity};
 use crate::zones::ZoneId;
 
-/// Something that happened to an object.
+/// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Happening {
     /// Time of the frame in which it was noticed.
     pub at: Duration,
-    /// The object, as it is after this frame.
-    pub object: ObjectSnapshot,
+    /// The object, as it is after this frame; `None` where this concerns none alone: crowding.
+    pub object: Option<ObjectSnapshot>,
     /// What happened.
     pub kind: HappeningKind,
 }
 
-/// What happened to an object.
+impl Happening {
+    /// The track of the object that this concerns.
+    pub fn track(&self) -> Option<TrackId> {
+        self.object.as_ref().map(|object| object.id)
+    }
+}
+
+/// Why a stay or an episode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EndReason {
+    /// The object walked out, or no longer is one that the zone looks at; the crowd is gone.
+    Over,
+    /// The object itself ended.
+    ObjectEnded,
+    /// The zone's schedule is over.
+    ScheduleEnded,
+    /// The zone was moved or taken away, or no longer looks for this.
+    RuleChanged,
+    /// Nothing is seen any more.
+    Unseen,
+}
+
+/// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HappeningKind {
     /// It is there. Always the first happening of its id.
@@ -40,6 +62,8 @@ pub enum HappeningKind {
         zone: ZoneId,
         /// How long this stay was, from the first to the last frame inside.
         dwell: Duration,
+        /// Why it ended.
+        reason: EndReason,
     },
     /// It has been in a zone for longer than the zone's loitering time. Once per stay.
     Loitering {
@@ -56,6 +80,31 @@ pub enum HappeningKind {
         direction: Direction,
         /// The line's totals, this crossing included.
         totals: LineTotals,
+    },
+    /// More objects than its limit were in a zone for its time. Followed by one
+    /// [`HappeningKind::CrowdingEnded`] for the same zone.
+    CrowdingStarted {
+        /// The zone.
+        zone: ZoneId,
+        /// Objects inside now.
+        count: u32,
+        /// The limit that this is above.
+        limit: u32,
+        /// Since when there are too many.
+        since: Duration,
+    },
+    /// There are no longer too many.
+    CrowdingEnded {
+        /// The zone.
+        zone: ZoneId,
+        /// Objects inside now.
+        count: u32,
+        /// Most objects at a time.
+        peak: u32,
+        /// Since when there were too many.
+        since: Duration,
+        /// Why it ended.
+        reason: EndReason,
     },
 }
 

@@ -13,6 +13,9 @@
 //! | [`tracker`] | detections of frame after frame → tracks |
 //! | [`zones`] | areas of the picture: shape, and the stay of an object in one |
 //! | [`lines`] | lines across the picture: sides, and the crossing by an object |
+//! | [`scope`] | whom a zone or line looks at, and when |
+//! | [`schedule`] | weekly time windows in local time, which comes in as data |
+//! | [`crowding`] | too many in a zone for too long |
 //! | [`happening`] | what the rules report: happenings with their object, counts |
 //! | [`rules`] | tracks → happenings |
 //! | `association` | which track is which detection: linear assignment (private) |
@@ -21,6 +24,7 @@
 //! | `exact` | points, segments and polygons without rounding (private) |
 
 mod association;
+pub mod crowding;
 pub mod detection;
 mod exact;
 pub mod frame;
@@ -29,19 +33,24 @@ pub mod happening;
 pub mod lines;
 mod object;
 pub mod rules;
+pub mod schedule;
+pub mod scope;
 mod target;
 pub mod track;
 pub mod tracker;
 pub mod zones;
 
+pub use crowding::Crowding;
 pub use detection::{ClassFilter, ClassId, Detection, DetectionParams, Labels};
 pub use frame::{Colours, Frame, PixelFormat};
 pub use geometry::{BBox, Point, Size};
 pub use happening::{
-    Counts, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,
+    Counts, EndReason, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,
 };
 pub use lines::{Crossings, Direction, Line, LineError, LineId, LineTotals};
 pub use rules::{RuleParams, Rules};
+pub use schedule::{LocalClock, Schedule, WeekMinute};
+pub use scope::{Scope, SizeRange};
 pub use track::{Track, TrackId, TrackState, TrackUpdate, Velocity};
 pub use tracker::{StationaryParams, Tracker, TrackerParams};
 pub use zones::{Zone, ZoneError, ZoneId};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::exact::{self, Spot};
 use crate::geometry::Point;
+use crate::scope::Scope;
 
 /// Name of a line, unique within a camera. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,8 +77,8 @@ pub struct Line {
     from: Point,
     to: Point,
     ends: (Spot, Spot),
-    /// Labels that it counts; `None` for all.
-    pub labels: Option<Vec<String>>,
+    /// Whom it counts, and when.
+    pub scope: Scope,
     /// How far from the line an object must be to be clearly on a side, in shares of the picture.
     pub margin: f32,
 }
@@ -89,7 +90,7 @@ impl Line {
     /// Shortest line that is accepted, in shares of the picture.
     pub const LEAST_LENGTH: f32 = 0.01;
 
-    /// A line for all labels, with the default margin.
+    /// A line for everything, with the default margin.
     ///
     /// # Errors
     /// When an end lies outside the picture, or the ends are too close to each other.
@@ -104,7 +105,7 @@ impl Line {
         if (to.x - from.x).hypot(to.y - from.y) < Self::LEAST_LENGTH {
             return Err(LineError::TooShort { line: id, least: Self::LEAST_LENGTH });
         }
-        Ok(Self { id, from, to, ends, labels: None, margin: Self::MARGIN })
+        Ok(Self { id, from, to, ends, scope: Scope::default(), margin: Self::MARGIN })
     }
 
     /// Its name.

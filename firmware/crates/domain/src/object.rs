@@ -3,25 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::crowding::Crowd;
 use crate::detection::{ClassId, Labels};
-use crate::happening::{HappeningKind, ObjectSnapshot, ObjectZones};
+use crate::happening::{EndReason, HappeningKind, ObjectSnapshot, ObjectZones};
 use crate::lines::{Line, LineTotals, Walk};
 use crate::rules::RuleParams;
+use crate::scope::Gate;
 use crate::track::{Track, TrackState};
 use crate::zones::{Passage, Presence, Zone, ZoneId};
-
-/// The classes that a zone or line looks at; `None` for all.
-pub(crate) type Filter = Option<BTreeSet<ClassId>>;
-
-fn passes(filter: &Filter, class: ClassId) -> bool {
-    filter.as_ref().is_none_or(|classes| classes.contains(&class))
-}
 
 /// A zone in force.
 #[derive(Clone, Debug)]
 pub(crate) struct ZoneRule {
     pub(crate) zone: Zone,
-    pub(crate) filter: Filter,
+    pub(crate) gate: Gate,
+    pub(crate) crowd: Crowd,
     /// Labels that ever were inside.
     pub(crate) labels: BTreeSet<String>,
 }
@@ -30,7 +26,7 @@ pub(crate) struct ZoneRule {
 #[derive(Clone, Debug)]
 pub(crate) struct LineRule {
     pub(crate) line: Line,
-    pub(crate) filter: Filter,
+    pub(crate) gate: Gate,
     pub(crate) totals: LineTotals,
 }
 
@@ -82,6 +78,7 @@ impl Object {
     ) -> Vec<HappeningKind> {
         self.track = *track;
         let mut kinds = std::mem::take(&mut self.left);
+        self.leave(zones, EndReason::ScheduleEnded, |rule| !rule.gate.is_open(), &mut kinds);
         if track.state != TrackState::Confirmed {
             return kinds;
         }
@@ -97,9 +94,12 @@ impl Object {
         label: &str,
         kinds: &mut Vec<HappeningKind>,
     ) {
-        let (class, foot) = (self.track.class, self.track.foot());
-        for (presence, ZoneRule { zone, filter, labels }) in self.presence.iter_mut().zip(zones) {
-            let inside = passes(filter, class) && zone.contains(foot);
+        let Track { class, bbox, .. } = self.track;
+        let foot = self.track.foot();
+        for (presence, rule) in self.presence.iter_mut().zip(zones) {
+            let ZoneRule { zone, gate, labels, .. } = rule;
+            let there = || if presence.is_in() { zone.holds(foot) } else { zone.contains(foot) };
+            let inside = gate.admits(class, bbox) && there();
             match presence.see(at, inside, zone) {
                 Some(Passage::Entered) => {
                     visit(&mut self.visited, zone.id(), Duration::ZERO);
@@ -107,28 +107,30 @@ impl Object {
                 }
                 Some(Passage::Left { dwell }) => {
                     visit(&mut self.visited, zone.id(), dwell);
-                    kinds.push(HappeningKind::ZoneLeft { zone: zone.id().clone(), dwell });
+                    let (zone, reason) = (zone.id().clone(), EndReason::Over);
+                    kinds.push(HappeningKind::ZoneLeft { zone, dwell, reason });
                 }
                 None => {}
             }
             if let Some(dwell) = presence.loiters(zone) {
                 kinds.push(HappeningKind::Loitering { zone: zone.id().clone(), dwell });
             }
-            if presence.dwell().is_some() && !labels.contains(label) {
+            if presence.is_in() && !labels.contains(label) {
                 labels.insert(label.to_owned());
             }
         }
     }
 
     fn see_lines(&mut self, lines: &mut [LineRule], label: &str, kinds: &mut Vec<HappeningKind>) {
-        let (class, foot) = (self.track.class, self.track.foot());
-        for (walk, LineRule { line, filter, totals }) in self.walks.iter_mut().zip(lines) {
+        let Track { class, bbox, .. } = self.track;
+        let foot = self.track.foot();
+        for (walk, LineRule { line, gate, totals }) in self.walks.iter_mut().zip(lines) {
             let Some(walk) = walk else {
                 *walk = Walk::start(line, foot);
                 continue;
             };
             if let Some(direction) = walk.go(line, foot)
-                && passes(filter, class)
+                && gate.admits(class, bbox)
             {
                 totals.count(direction, label);
                 let (line, totals) = (line.id().clone(), totals.clone());
@@ -139,19 +141,33 @@ impl Object {
 
     /// Whether the object is in the zone at `index`.
     pub(crate) fn is_in(&self, index: usize) -> bool {
-        self.presence.get(index).is_some_and(|presence| presence.dwell().is_some())
+        self.presence.get(index).is_some_and(Presence::is_in)
     }
 
-    /// Ends all stays: the leaves to tell.
+    /// Ends all stays, since the object ends: the leaves to tell.
     pub(crate) fn leave_all(&mut self, zones: &[ZoneRule]) -> Vec<HappeningKind> {
+        let mut kinds = std::mem::take(&mut self.left);
+        self.leave(zones, EndReason::ObjectEnded, |_| true, &mut kinds);
+        kinds
+    }
+
+    /// Ends the stays in those of `zones` that `which` holds for.
+    fn leave(
+        &mut self,
+        zones: &[ZoneRule],
+        reason: EndReason,
+        which: impl Fn(&ZoneRule) -> bool,
+        kinds: &mut Vec<HappeningKind>,
+    ) {
         for (presence, rule) in self.presence.iter_mut().zip(zones) {
-            if let Some(dwell) = presence.leave() {
+            if which(rule)
+                && let Some(dwell) = presence.leave()
+            {
                 let zone = rule.zone.id().clone();
                 visit(&mut self.visited, &zone, dwell);
-                self.left.push(HappeningKind::ZoneLeft { zone, dwell });
+                kinds.push(HappeningKind::ZoneLeft { zone, dwell, reason });
             }
         }
-        std::mem::take(&mut self.left)
     }
 
     /// Takes over other zones and lines. For each of the new ones `zones` and `lines` tell the index
@@ -168,7 +184,9 @@ impl Object {
         for index in zones.iter().flatten() {
             self.presence[*index] = Presence::default();
         }
-        self.left = self.leave_all(old);
+        let mut left = std::mem::take(&mut self.left);
+        self.leave(old, EndReason::RuleChanged, |_| true, &mut left);
+        self.left = left;
         self.presence = presence;
         self.walks = lines.iter().map(|index| index.and_then(|i| self.walks[i])).collect();
     }

@@ -2,19 +2,23 @@
 //!
 //! Invariants: the first happening of an id is its only `ObjectStart`, the last its only
 //! `ObjectEnd`; every `ZoneEntered` is followed by one `ZoneLeft` of that zone before the object
-//! ends, also where the zone is taken away; a line's totals are the sum of its `LineCrossed`.
+//! ends, also where the zone is taken away or its schedule ends; every `CrowdingStarted` by one
+//! `CrowdingEnded` of that zone; a line's totals are the sum of its `LineCrossed`.
 //!
-//! In a step, objects that ended come first, then live ones by id; of each: its start, what
-//! concerns zones, what concerns lines, its update. All of one object's happenings in a step carry
-//! the same snapshot, its state after the step.
+//! In a step, objects that ended come first, then live ones by id, then crowding by zone; of each
+//! object: its start, what concerns zones, what concerns lines, its update. All of one object's
+//! happenings in a step carry the same snapshot, its state after the step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::crowding::{Crowd, Episode, Turn};
 use crate::detection::Labels;
-use crate::happening::{Counts, Happening, HappeningKind, LineCount, ZoneCount};
+use crate::happening::{Counts, EndReason, Happening, HappeningKind, LineCount, ZoneCount};
 use crate::lines::{Line, LineTotals};
-use crate::object::{Filter, LineRule, Object, ZoneRule};
+use crate::object::{LineRule, Object, ZoneRule};
+use crate::schedule::WeekMinute;
+use crate::scope::Gate;
 use crate::track::{Track, TrackId, TrackUpdate};
 use crate::zones::Zone;
 
@@ -51,6 +55,8 @@ pub struct Rules {
     finished: Option<TrackId>,
     /// Labels of which there ever was an object.
     seen: BTreeSet<String>,
+    /// Ends of crowding in zones that went, not yet told.
+    cleared: Vec<HappeningKind>,
 }
 
 impl Rules {
@@ -65,6 +71,7 @@ impl Rules {
             objects: BTreeMap::new(),
             finished: None,
             seen: BTreeSet::new(),
+            cleared: Vec::new(),
         };
         rules.set(zones, lines, labels);
         rules
@@ -75,8 +82,9 @@ impl Rules {
         self.params = params;
     }
 
-    /// Takes new zones and lines. One whose id and geometry stay keeps its dwell times and totals,
-    /// whatever else of it changes; objects inside a zone that goes have left it with the next step.
+    /// Takes new zones and lines. One whose id and geometry stay keeps its dwell times, crowding and
+    /// totals, whatever else of it changes; objects inside a zone that goes have left it with the
+    /// next step.
     /// Where `labels` are those of another model, end the tracks first ([`Tracker::end_all`]), since
     /// their classes mean something else now.
     ///
@@ -93,8 +101,12 @@ impl Rules {
         for object in self.objects.values_mut() {
             object.move_to(&self.zones, &old_zones, &old_lines);
         }
-        let zone_labels = |old: &Option<usize>| {
-            old.map_or(BTreeSet::new(), |index| self.zones[index].labels.clone())
+        self.clear_unless_kept(&old_zones);
+        let zone_state = |old: &Option<usize>| {
+            old.map_or_else(Default::default, |index| {
+                let ZoneRule { crowd, labels, .. } = &self.zones[index];
+                (*crowd, labels.clone())
+            })
         };
         let totals = |old: &Option<usize>| {
             old.map_or(LineTotals::default(), |index| self.lines[index].totals.clone())
@@ -102,17 +114,16 @@ impl Rules {
         self.zones = zones
             .into_iter()
             .zip(&old_zones)
-            .map(|(zone, old)| ZoneRule {
-                filter: filter(zone.labels.as_deref(), labels),
-                labels: zone_labels(old),
-                zone,
+            .map(|(zone, old)| {
+                let (crowd, seen): (Crowd, BTreeSet<String>) = zone_state(old);
+                ZoneRule { gate: Gate::new(&zone.scope, labels), crowd, labels: seen, zone }
             })
             .collect();
         self.lines = lines
             .into_iter()
             .zip(&old_lines)
             .map(|(line, old)| LineRule {
-                filter: filter(line.labels.as_deref(), labels),
+                gate: Gate::new(&line.scope, labels),
                 totals: totals(old),
                 line,
             })
@@ -120,9 +131,27 @@ impl Rules {
         self.labels = labels.clone();
     }
 
-    /// What happened with `update`, in the order in which it is to be told.
-    pub fn step(&mut self, update: &TrackUpdate) -> Vec<Happening> {
+    /// Ends crowding in zones that are not among the `kept` ones.
+    fn clear_unless_kept(&mut self, kept: &[Option<usize>]) {
+        for (index, rule) in self.zones.iter_mut().enumerate() {
+            if !kept.contains(&Some(index))
+                && let Some(episode) = rule.crowd.end()
+            {
+                self.cleared.push(cleared(&rule.zone, 0, episode, EndReason::RuleChanged));
+            }
+        }
+    }
+
+    /// What happened with `update`, in the order in which it is to be told. `now` is what the local
+    /// clock shows: it decides which zones and lines are in force.
+    pub fn step(&mut self, update: &TrackUpdate, now: WeekMinute) -> Vec<Happening> {
         let mut happenings = Vec::new();
+        for ZoneRule { zone, gate, .. } in &mut self.zones {
+            gate.turn(&zone.scope, now);
+        }
+        for LineRule { line, gate, .. } in &mut self.lines {
+            gate.turn(&line.scope, now);
+        }
         for track in &update.ended {
             self.end(update.at, track.id, Some(track), &mut happenings);
         }
@@ -138,10 +167,47 @@ impl Rules {
                 self.see(update.at, track, &mut happenings);
             }
         }
+        let crowding = self.see_crowds(update.at);
+        happenings.extend(crowding.into_iter().map(|kind| of_zone(update.at, kind)));
         happenings
     }
 
-    /// Ends all objects, for a clean stop. Tracks that are live now do not start again.
+    /// What became of the crowds.
+    fn see_crowds(&mut self, at: Duration) -> Vec<HappeningKind> {
+        let mut kinds = std::mem::take(&mut self.cleared);
+        for (index, rule) in self.zones.iter_mut().enumerate() {
+            if rule.zone.crowding.is_none() && !rule.crowd.is_waiting() {
+                continue;
+            }
+            let inside = self.objects.values().filter(|object| object.is_in(index)).count();
+            let count = u32::try_from(inside).unwrap_or(u32::MAX);
+            let ended = |episode, reason| cleared(&rule.zone, count, episode, reason);
+            kinds.extend(match &rule.zone.crowding {
+                Some(_) if !rule.gate.is_open() => {
+                    rule.crowd.end().map(|episode| ended(episode, EndReason::ScheduleEnded))
+                }
+                Some(limits) => rule.crowd.see(at, count, limits).map(|turn| match turn {
+                    Turn::Started { since } => HappeningKind::CrowdingStarted {
+                        zone: rule.zone.id().clone(),
+                        count,
+                        limit: limits.more_than,
+                        since,
+                    },
+                    Turn::Ended(episode) => ended(episode, EndReason::Over),
+                }),
+                None => rule.crowd.end().map(|episode| ended(episode, EndReason::RuleChanged)),
+            });
+        }
+        kinds
+    }
+
+    /// Whether time alone, without any object, may still change something: a crowd.
+    pub fn is_waiting(&self) -> bool {
+        !self.cleared.is_empty() || self.zones.iter().any(|rule| rule.crowd.is_waiting())
+    }
+
+    /// Ends all objects and crowding: nothing is seen any more. Tracks that are live now do not
+    /// start again.
     pub fn finish(&mut self, at: Duration) -> Vec<Happening> {
         let mut happenings = Vec::new();
         let ids: Vec<TrackId> = self.objects.keys().copied().collect();
@@ -149,6 +215,12 @@ impl Rules {
         for id in ids {
             self.end(at, id, None, &mut happenings);
         }
+        let mut kinds = std::mem::take(&mut self.cleared);
+        for rule in &mut self.zones {
+            let episode = rule.crowd.end();
+            kinds.extend(episode.map(|e| cleared(&rule.zone, 0, e, EndReason::Unseen)));
+        }
+        happenings.extend(kinds.into_iter().map(|kind| of_zone(at, kind)));
         happenings
     }
 
@@ -208,7 +280,7 @@ impl Rules {
         }
         if !kinds.is_empty() {
             let snapshot = object.snapshot(zones, &self.labels);
-            let tell = |kind| Happening { at, object: snapshot.clone(), kind };
+            let tell = |kind| Happening { at, object: Some(snapshot.clone()), kind };
             happenings.extend(kinds.into_iter().map(tell));
         }
     }
@@ -227,228 +299,21 @@ impl Rules {
         let mut kinds = object.leave_all(&self.zones);
         kinds.push(HappeningKind::ObjectEnd);
         let snapshot = object.snapshot(&self.zones, &self.labels);
-        let tell = |kind| Happening { at, object: snapshot.clone(), kind };
+        let tell = |kind| Happening { at, object: Some(snapshot.clone()), kind };
         happenings.extend(kinds.into_iter().map(tell));
     }
 }
 
-/// The classes that `names` mean; names that the model does not have mean none.
-fn filter(names: Option<&[String]>, labels: &Labels) -> Filter {
-    names.map(|names| names.iter().filter_map(|name| labels.find(name)).collect())
+/// The end of an episode of crowding in `zone`.
+fn cleared(zone: &Zone, count: u32, episode: Episode, reason: EndReason) -> HappeningKind {
+    let Episode { since, peak } = episode;
+    HappeningKind::CrowdingEnded { zone: zone.id().clone(), count, peak, since, reason }
+}
+
+/// A happening that concerns a zone and no single object.
+fn of_zone(at: Duration, kind: HappeningKind) -> Happening {
+    Happening { at, object: None, kind }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detection::ClassId;
-    use crate::geometry::{BBox, Point};
-    use crate::lines::{Direction, LineId};
-    use crate::track::{TrackState, Velocity};
-    use crate::zones::ZoneId;
-
-    fn labels() -> Labels {
-        Labels::new(["person", "car"].map(str::to_owned))
-    }
-
-    /// The left half of the picture, entered and left at once.
-    fn left_half() -> Zone {
-        let polygon = [(0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)];
-        let polygon = polygon.iter().map(|&(x, y)| Point::new(x, y)).collect();
-        let mut zone = Zone::new(ZoneId::new("left"), polygon).expect("a zone");
-        (zone.inertia, zone.leave_inertia) = (1, 1);
-        zone
-    }
-
-    /// Across the picture from top to bottom, at three quarters of its width.
-    fn gate() -> Line {
-        Line::new(LineId::new("gate"), Point::new(0.75, 0.0), Point::new(0.75, 1.0))
-            .expect("a line")
-    }
-
-    fn track(id: u64, second: u64, x: f32) -> Track {
-        Track {
-            id: TrackId(id),
-            class: ClassId(0),
-            score: 0.8,
-            top_score: 0.8,
-            bbox: BBox::new(x - 0.05, 0.3, 0.1, 0.2),
-            velocity: Velocity::default(),
-            first_seen: Duration::ZERO,
-            last_seen: Duration::from_secs(second),
-            hits: 3,
-            state: TrackState::Confirmed,
-            stationary: false,
-        }
-    }
-
-    fn step(rules: &mut Rules, tracks: &[Track], ended: &[Track]) -> Vec<Happening> {
-        let at = tracks.iter().chain(ended).map(|track| track.last_seen).max();
-        rules.step(&TrackUpdate {
-            at: at.unwrap_or_default(),
-            tracks: tracks.to_vec(),
-            started: Vec::new(),
-            ended: ended.to_vec(),
-        })
-    }
-
-    fn told(happenings: &[Happening]) -> Vec<String> {
-        let line = |h: &Happening| match &h.kind {
-            HappeningKind::ObjectStart => "start".into(),
-            HappeningKind::ObjectUpdate => "update".into(),
-            HappeningKind::ObjectEnd => "end".into(),
-            HappeningKind::ZoneEntered { zone } => format!("entered {zone}"),
-            HappeningKind::ZoneLeft { zone, dwell } => format!("left {zone} {}", dwell.as_secs()),
-            HappeningKind::Loitering { zone, dwell } => {
-                format!("loiters {zone} {}", dwell.as_secs())
-            }
-            HappeningKind::LineCrossed { line, direction, .. } => format!("{line} {direction:?}"),
-        };
-        happenings.iter().map(line).collect()
-    }
-
-    #[test]
-    fn tells_the_story_of_an_object_in_order() {
-        let mut zone = left_half();
-        zone.loitering = Some(Duration::from_secs(2));
-        let mut rules = Rules::new(vec![zone], vec![gate()], &labels());
-        assert_eq!(told(&step(&mut rules, &[track(1, 0, 0.2)], &[])), ["start", "entered left"]);
-        assert_eq!(told(&step(&mut rules, &[track(1, 1, 0.3)], &[])), ["update"]);
-        assert_eq!(told(&step(&mut rules, &[track(1, 2, 0.4)], &[])), ["loiters left 2", "update"]);
-        assert_eq!(told(&step(&mut rules, &[track(1, 3, 0.6)], &[])), ["left left 2", "update"]);
-        assert_eq!(told(&step(&mut rules, &[track(1, 4, 0.9)], &[])), ["gate Out", "update"]);
-        assert_eq!(told(&step(&mut rules, &[], &[track(1, 4, 0.9)])), ["end"]);
-        assert_eq!(rules.counts().lines[0].totals.all.outward, 1);
-    }
-
-    #[test]
-    fn a_snapshot_carries_the_zones_of_its_object() {
-        let mut rules = Rules::new(vec![left_half()], vec![], &labels());
-        let start = step(&mut rules, &[track(1, 0, 0.2)], &[]);
-        assert_eq!(start[0].object.zones.current, [ZoneId::new("left")], "from the start on");
-        step(&mut rules, &[track(1, 3, 0.2)], &[]);
-        step(&mut rules, &[track(1, 4, 0.6)], &[]);
-        step(&mut rules, &[track(1, 5, 0.2)], &[]);
-        let update = step(&mut rules, &[track(1, 7, 0.2)], &[]);
-        let object = &update[0].object;
-        assert_eq!(object.label, "person");
-        assert_eq!(object.age, Duration::from_secs(7));
-        assert_eq!(object.zones.entered, [ZoneId::new("left")]);
-        assert_eq!(object.zones.dwell, [(ZoneId::new("left"), Duration::from_secs(3 + 2))]);
-    }
-
-    #[test]
-    fn updates_are_rare_unless_there_is_news() {
-        let mut rules = Rules::new(vec![], vec![], &labels());
-        let soon = |top_score| Track {
-            last_seen: Duration::from_millis(200),
-            top_score,
-            ..track(1, 0, 0.2)
-        };
-        step(&mut rules, &[track(1, 0, 0.2)], &[]);
-        assert!(step(&mut rules, &[soon(0.85)], &[]).is_empty());
-        assert_eq!(told(&step(&mut rules, &[soon(0.95)], &[])), ["update"]);
-        assert!(step(&mut rules, &[soon(0.96)], &[]).is_empty());
-        let car = Track { class: ClassId(1), ..soon(0.96) };
-        assert_eq!(told(&step(&mut rules, &[car], &[])), ["update"]);
-        let parked = |second| Track { stationary: true, ..track(1, second, 0.2) };
-        assert_eq!(told(&step(&mut rules, &[parked(1)], &[])), ["update"]);
-        assert!(step(&mut rules, &[parked(60)], &[]).is_empty());
-        assert_eq!(told(&step(&mut rules, &[parked(61)], &[])), ["update"]);
-    }
-
-    #[test]
-    fn what_is_lost_stays_where_it_was() {
-        let mut rules = Rules::new(vec![left_half()], vec![gate()], &labels());
-        step(&mut rules, &[track(1, 0, 0.2)], &[]);
-        let lost = Track { state: TrackState::Lost, ..track(1, 2, 0.9) };
-        assert!(step(&mut rules, &[lost], &[]).is_empty());
-        assert_eq!(rules.counts().zones[0].all, 1);
-        let end = step(&mut rules, &[], &[track(1, 0, 0.2)]);
-        assert_eq!(told(&end), ["left left 0", "end"]);
-        assert!(end[0].object.zones.current.is_empty());
-    }
-
-    #[test]
-    fn labels_narrow_zones_and_lines() {
-        let mut zone = left_half();
-        zone.labels = Some(vec!["car".into()]);
-        let mut line = gate();
-        line.labels = Some(vec!["car".into(), "unicorn".into()]);
-        let mut rules = Rules::new(vec![zone], vec![line], &labels());
-        let car = |second, x| Track { class: ClassId(1), ..track(2, second, x) };
-        let both = step(&mut rules, &[track(1, 0, 0.2), car(0, 0.2)], &[]);
-        assert_eq!(told(&both), ["start", "start", "entered left"]);
-        let both = step(&mut rules, &[track(1, 1, 0.9), car(1, 0.9)], &[]);
-        assert_eq!(told(&both), ["update", "left left 0", "gate Out", "update"]);
-        assert_eq!(rules.counts().lines[0].totals.labels.keys().collect::<Vec<_>>(), ["car"]);
-    }
-
-    #[test]
-    fn counts_list_labels_that_are_gone_with_zero() {
-        let mut rules = Rules::new(vec![left_half()], vec![gate()], &labels());
-        step(&mut rules, &[track(1, 0, 0.2), track(2, 0, 0.6)], &[]);
-        let counts = rules.counts();
-        assert_eq!((counts.all, counts.labels["person"]), (2, 2));
-        assert_eq!((counts.zones[0].all, counts.zones[0].labels["person"]), (1, 1));
-        assert!(counts.zones[0].occupied() && !counts.labels.contains_key("car"));
-        rules.finish(Duration::from_secs(1));
-        let counts = rules.counts();
-        assert_eq!((counts.all, counts.labels["person"]), (0, 0));
-        assert_eq!(counts.zones[0].labels["person"], 0);
-    }
-
-    #[test]
-    fn a_hot_change_keeps_what_stays_in_its_place() {
-        let mut rules = Rules::new(vec![left_half()], vec![gate()], &labels());
-        step(&mut rules, &[track(1, 0, 0.2), track(2, 0, 0.6)], &[]);
-        step(&mut rules, &[track(1, 1, 0.2), track(2, 1, 0.9)], &[]);
-        let mut loitering = left_half();
-        loitering.loitering = Some(Duration::from_secs(3));
-        let other = Line::new(LineId::new("other"), Point::new(0.1, 0.1), Point::new(0.2, 0.1));
-        rules.set(vec![loitering], vec![other.expect("a line"), gate()], &labels());
-        let happenings = step(&mut rules, &[track(1, 3, 0.2), track(2, 3, 0.6)], &[]);
-        assert_eq!(told(&happenings), ["loiters left 3", "update", "gate In", "update"]);
-        let crossings = rules.counts().lines[1].totals.all;
-        assert_eq!((crossings.inward, crossings.outward), (1, 1));
-    }
-
-    #[test]
-    fn a_zone_that_goes_is_left() {
-        let mut rules = Rules::new(vec![left_half()], vec![], &labels());
-        step(&mut rules, &[track(1, 0, 0.2), track(2, 0, 0.3)], &[]);
-        rules.set(vec![], vec![], &labels());
-        let happenings = step(&mut rules, &[track(1, 1, 0.2)], &[track(2, 0, 0.3)]);
-        assert_eq!(told(&happenings), ["left left 0", "end", "left left 0", "update"]);
-    }
-
-    #[test]
-    fn a_moved_zone_is_another_one() {
-        let mut rules = Rules::new(vec![left_half()], vec![], &labels());
-        step(&mut rules, &[track(1, 0, 0.2)], &[]);
-        let polygon = [(0.0, 0.0), (0.6, 0.0), (0.6, 1.0)].map(|(x, y)| Point::new(x, y));
-        let moved = Zone::new(ZoneId::new("left"), polygon.to_vec()).expect("a zone");
-        rules.set(vec![moved], vec![], &labels());
-        assert_eq!(told(&rules.finish(Duration::from_secs(1))), ["left left 0", "end"]);
-    }
-
-    #[test]
-    fn nothing_starts_again_after_the_finish() {
-        let mut rules = Rules::new(vec![], vec![], &labels());
-        step(&mut rules, &[track(1, 0, 0.2)], &[]);
-        assert_eq!(told(&rules.finish(Duration::from_secs(1))), ["end"]);
-        assert!(step(&mut rules, &[track(1, 2, 0.2)], &[track(1, 2, 0.2)]).is_empty());
-        assert!(rules.finish(Duration::from_secs(3)).is_empty());
-        assert_eq!(told(&step(&mut rules, &[track(2, 4, 0.2)], &[])), ["start"]);
-    }
-
-    #[test]
-    fn crossings_carry_the_totals_with_themselves() {
-        let mut rules = Rules::new(vec![], vec![gate()], &labels());
-        step(&mut rules, &[track(1, 0, 0.6)], &[]);
-        let out = step(&mut rules, &[track(1, 1, 0.9)], &[]);
-        let HappeningKind::LineCrossed { direction, totals, .. } = &out[0].kind else {
-            panic!("{out:?}");
-        };
-        assert_eq!((*direction, totals.all.outward, totals.all.inward), (Direction::Out, 1, 0));
-    }
-}
+mod tests;

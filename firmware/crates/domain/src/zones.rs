@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::crowding::Crowding;
 use crate::exact::{self, Spot};
 use crate::geometry::Point;
+use crate::scope::Scope;
 
 /// Name of a zone, unique within a camera. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,15 +88,19 @@ pub enum ZoneError {
     },
 }
 
-/// An area of the picture. An object is inside while the middle of the lower edge of its box is,
-/// edges included.
+/// An area of the picture. An object comes in with the middle of the lower edge of its box, edges
+/// included, and is inside until that is farther away than the zone's margin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     id: ZoneId,
     polygon: Vec<Point>,
     corners: Vec<Spot>,
-    /// Labels that it looks at; `None` for all.
-    pub labels: Option<Vec<String>>,
+    /// Whom it looks at, and when.
+    pub scope: Scope,
+    /// When it is crowded; `None` if that is of no interest.
+    pub crowding: Option<Crowding>,
+    /// How far from the zone an object must be to have left it, in shares of the picture.
+    pub margin: f32,
     /// How long an object stays before it loiters; `None` if that is of no interest.
     pub loitering: Option<Duration>,
     /// Frames in a row that an object must be seen inside before it has entered; 0 counts as 1.
@@ -107,7 +113,12 @@ impl Zone {
     /// Default of [`Zone::inertia`] and [`Zone::leave_inertia`]: Frigate's.
     pub const INERTIA: u32 = 3;
 
-    /// A zone for all labels, without loitering, with the default inertia both ways.
+    /// Default of [`Zone::margin`]: about as much as a smoothed box jitters. Without it an object
+    /// that stands on an edge would come and go, the more often the more frames a second.
+    pub const MARGIN: f32 = 0.01;
+
+    /// A zone for everything, without loitering and crowding, with the default margin and the
+    /// default inertia both ways.
     ///
     /// # Errors
     /// When `polygon` is not the outline of an area of the picture: says which corner or edge.
@@ -117,7 +128,9 @@ impl Zone {
             id,
             polygon,
             corners,
-            labels: None,
+            scope: Scope::default(),
+            crowding: None,
+            margin: Self::MARGIN,
             loitering: None,
             inertia: Self::INERTIA,
             leave_inertia: Self::INERTIA,
@@ -137,6 +150,14 @@ impl Zone {
     /// Whether `point` lies in it or on its edge; exact on a grid of 2^24 steps a side.
     pub fn contains(&self, point: Point) -> bool {
         Spot::of(point).is_some_and(|spot| exact::in_polygon(&self.corners, spot))
+    }
+
+    /// Whether an object at `point` that is inside stays so.
+    pub(crate) fn holds(&self, point: Point) -> bool {
+        Spot::of(point).is_some_and(|spot| {
+            exact::in_polygon(&self.corners, spot)
+                || exact::distance_to_outline(&self.corners, spot) <= f64::from(self.margin)
+        })
     }
 
     /// Whether `other` is the same zone, though its settings may differ.
@@ -246,6 +267,11 @@ impl Presence {
         let dwell = self.dwell();
         *self = Self::default();
         dwell
+    }
+
+    /// Whether the object is inside.
+    pub(crate) fn is_in(&self) -> bool {
+        self.entered
     }
 
     /// How long the object has been inside; `None` where it is not.

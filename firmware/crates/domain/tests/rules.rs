@@ -6,13 +6,16 @@ use std::time::Duration;
 use edgecam_domain::{
     BBox, ClassId, Detection, Direction, Happening, HappeningKind, Labels, Line, LineId, Point,
     RuleParams, Rules, Track, TrackId, TrackState, TrackUpdate, Tracker, TrackerParams, Velocity,
-    Zone, ZoneId,
+    WeekMinute, Zone, ZoneId,
 };
 use proptest::prelude::*;
 
 fn labels() -> Labels {
     Labels::new(["person", "car", "truck"].map(str::to_owned))
 }
+
+/// What the local clock shows where that is of no matter: Monday noon.
+const NOON: WeekMinute = WeekMinute::new(0, 720);
 
 fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -51,7 +54,7 @@ fn crossings(line: &Line, path: &[Point]) -> Vec<Direction> {
     let mut rules = Rules::new(vec![], vec![line.clone()], &labels());
     let mut directions = Vec::new();
     for (ms, foot) in (0..).step_by(200).zip(path) {
-        for happening in rules.step(&stands(ms, *foot)) {
+        for happening in rules.step(&stands(ms, *foot), NOON) {
             if let HappeningKind::LineCrossed { direction, totals, .. } = happening.kind {
                 directions.push(direction);
                 let of = |d| directions.iter().filter(|&&direction| direction == d).count() as u64;
@@ -176,10 +179,11 @@ impl Listener {
             .filter(|h| {
                 matches!(h.kind, HappeningKind::ZoneEntered { .. } | HappeningKind::ZoneLeft { .. })
             })
-            .map(|h| h.object.id)
+            .filter_map(Happening::track)
             .collect();
         for happening in happenings {
             let Happening { at, object, kind } = happening;
+            let object = object.as_ref().expect("nothing here looks for crowds");
             let (id, top_score) = (object.id, object.top_score);
             prop_assert!(!self.ended.contains(&id), "{id} goes on after its end");
             prop_assert_eq!(object.age, object.last_seen - object.first_seen);
@@ -199,7 +203,9 @@ impl Listener {
                 return Err(TestCaseError::fail(format!("{id} did not start: {kind:?}")));
             };
             match kind {
-                HappeningKind::ObjectStart => {}
+                HappeningKind::ObjectStart
+                | HappeningKind::CrowdingStarted { .. }
+                | HappeningKind::CrowdingEnded { .. } => {}
                 HappeningKind::ObjectUpdate => {
                     let due = *at - heard.at >= params.update_every;
                     let reason = zone_news.contains(&id)
@@ -219,7 +225,7 @@ impl Listener {
                     prop_assert!(heard.zones.insert(zone.clone(), false).is_none());
                     prop_assert!(object.zones.entered.contains(zone));
                 }
-                HappeningKind::ZoneLeft { zone, dwell } => {
+                HappeningKind::ZoneLeft { zone, dwell, .. } => {
                     prop_assert!(heard.zones.remove(zone).is_some());
                     let whole = object.zones.dwell.iter().find(|(id, _)| id == zone);
                     prop_assert!(whole.is_some_and(|(_, whole)| whole >= dwell));
@@ -235,8 +241,9 @@ impl Listener {
         }
         // The last of an object's happenings in a step tells where it is after all of them.
         for (id, heard) in &self.open {
-            if let Some(last) = happenings.iter().rfind(|h| h.object.id == *id) {
-                let current: BTreeSet<&ZoneId> = last.object.zones.current.iter().collect();
+            if let Some(last) = happenings.iter().rfind(|h| h.track() == Some(*id)) {
+                let zones = last.object.as_ref().map(|object| &object.zones.current);
+                let current: BTreeSet<&ZoneId> = zones.into_iter().flatten().collect();
                 prop_assert_eq!(current, heard.zones.keys().collect());
             }
         }
@@ -263,7 +270,7 @@ fn zones(set: u8, inertia: u32) -> Vec<Zone> {
         (zone.inertia, zone.leave_inertia) = (inertia, inertia + 1);
         zone.loitering = Some(LOITERING);
         if set == 1 {
-            zone.labels = Some(vec!["car".to_owned()]);
+            zone.scope.labels = Some(vec!["car".to_owned()]);
         }
     }
     zones
@@ -320,7 +327,7 @@ proptest! {
                 rules.set(zones(*set, inertia), vec![gate.clone()], &labels());
             }
             let update = tracker.step(at, found);
-            listener.hear(&rules.step(&update), &params)?;
+            listener.hear(&rules.step(&update, NOON), &params)?;
 
             let counts = rules.counts();
             prop_assert_eq!(counts.all as usize, listener.open.len());
@@ -337,7 +344,7 @@ proptest! {
         listener.hear(&rules.finish(at), &params)?;
         prop_assert!(listener.open.is_empty(), "the finish ends everything");
         let late = tracker.step(at + millis(100), &walks[walks.len() - 1].1);
-        let goes_on = rules.step(&late);
+        let goes_on = rules.step(&late, NOON);
         listener.hear(&goes_on, &params)?;
     }
 
@@ -360,24 +367,26 @@ proptest! {
                 let bbox = BBox::new(x - 0.05, y - 0.3, 0.1, 0.3);
                 let seen = Detection { class: ClassId(0), score: 0.8, bbox };
                 let found = if x < 0.9 { vec![seen] } else { vec![] };
-                for happening in rules.step(&tracker.step(millis(ms), &found)) {
+                for happening in rules.step(&tracker.step(millis(ms), &found), NOON) {
                     let name = match &happening.kind {
                         // How many there are depends on where a second ends.
                         HappeningKind::ObjectUpdate => continue,
                         HappeningKind::ObjectStart => "start".to_owned(),
                         HappeningKind::ObjectEnd => "end".to_owned(),
                         HappeningKind::ZoneEntered { zone } => format!("entered {zone}"),
-                        HappeningKind::ZoneLeft { zone, dwell } => {
+                        HappeningKind::ZoneLeft { zone, dwell, .. } => {
                             let seconds = dwell.as_secs_f32();
                             assert!((seconds - 0.3 / speed).abs() < 0.5, "{seconds} s in the yard");
                             format!("left {zone}")
                         }
                         HappeningKind::Loitering { zone, .. } => format!("loiters {zone}"),
+                        HappeningKind::CrowdingStarted { .. }
+                        | HappeningKind::CrowdingEnded { .. } => "crowd".to_owned(),
                         HappeningKind::LineCrossed { line, direction, .. } => {
                             format!("{line} {direction:?}")
                         }
                     };
-                    story.push((happening.object.id, name));
+                    story.push((happening.track(), name));
                 }
                 ms += gap;
             }
