@@ -12,6 +12,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use crate::governor::GovernorStep;
+use crate::status::LineTotals;
 
 /// Value of `schema` in every event.
 pub const SCHEMA: &str = "edgecam.event/1";
@@ -62,6 +63,12 @@ pub struct Event {
     pub line: Option<LineCrossing>,
     /// The governor's step; null otherwise.
     pub governor: Option<GovernorStep>,
+    /// The crowd in the zone `zones.subject`; null otherwise.
+    #[serde(default)]
+    pub crowding: Option<CrowdingState>,
+    /// Why it ended, where that is not plain; null otherwise and until then.
+    #[serde(default)]
+    pub end_reason: Option<EndReason>,
     /// The model that saw it; null where no model is concerned.
     pub model: Option<ModelRef>,
     /// When it passed where.
@@ -100,11 +107,15 @@ pub enum EventType {
     LineCrossed,
     /// The camera's governor reduced or restored something.
     Governor,
+    /// There have been too many objects in a zone for too long.
+    CrowdingStarted,
+    /// There no longer are.
+    CrowdingEnded,
 }
 
 impl EventType {
     /// All of them, in the order in which Home Assistant is told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ObjectNew,
         Self::ObjectUpdate,
         Self::ObjectEnd,
@@ -113,6 +124,8 @@ impl EventType {
         Self::Loitering,
         Self::LineCrossed,
         Self::Governor,
+        Self::CrowdingStarted,
+        Self::CrowdingEnded,
     ];
 }
 
@@ -130,6 +143,8 @@ pub enum Kind {
     LineCrossing,
     /// A step of the camera's governor.
     Governor,
+    /// Too many objects in a zone, from the start to the end of the episode.
+    Crowding,
 }
 
 /// How much an event matters.
@@ -140,7 +155,7 @@ pub enum Severity {
     Notice,
     /// Something was seen.
     Detection,
-    /// A rule of the owner's fired: a zone, a line, loitering.
+    /// A rule of the owner's fired: a zone, a line, loitering, crowding.
     Alert,
 }
 
@@ -209,6 +224,40 @@ pub struct LineCrossing {
     pub total_in: u64,
     /// The same for `out`.
     pub total_out: u64,
+    /// The same by label, for each that ever crossed.
+    #[serde(default)]
+    pub labels: BTreeMap<String, LineTotals>,
+}
+
+/// A crowd in a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CrowdingState {
+    /// Objects in the zone now.
+    pub count: u32,
+    /// Most objects at a time in this episode so far.
+    pub peak: u32,
+    /// The limit that the zone was above when the episode began.
+    pub limit: u32,
+}
+
+/// Why a stay in a zone, or another event that lasts, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The object walked out, or is no longer one that the zone looks at; the crowd is gone.
+    Over,
+    /// The object itself ended.
+    ObjectEnded,
+    /// The zone's schedule is over.
+    ScheduleEnded,
+    /// The zone was moved or taken away, or no longer looks for this.
+    RuleChanged,
+    /// The camera sees nothing any more: its detector is off or stopping.
+    Unseen,
+    /// The camera's process was gone.
+    CameraGone,
+    /// The daemon had been gone.
+    DaemonRestarted,
 }
 
 /// The model that saw an object.

@@ -119,7 +119,7 @@ pub struct Counts {
     /// Zones by id.
     pub zones: BTreeMap<String, ZoneCounts>,
     /// Lines by id.
-    pub lines: BTreeMap<String, LineTotals>,
+    pub lines: BTreeMap<String, LineCounts>,
 }
 
 /// What is in a zone now.
@@ -130,6 +130,17 @@ pub struct ZoneCounts {
 }
 
 /// Crossings of a line since its camera process started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineCounts {
+    /// From left to right.
+    pub r#in: u64,
+    /// From right to left.
+    pub out: u64,
+    /// The same by label, for each that ever crossed.
+    pub labels: BTreeMap<String, LineTotals>,
+}
+
+/// Crossings in each direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LineTotals {
     /// From left to right.

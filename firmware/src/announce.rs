@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::event::{EventType, Kind, LineCrossing, Object, Phase, Severity, Timing, Zones};
+use api::event::{EventType, Kind, Phase, Severity, Timing};
 use jiff::{SignedDuration, Timestamp};
 use link::Happening;
 use store::NewEvent;
@@ -54,28 +54,11 @@ pub(crate) fn event(
         ts,
         start_ts: now.wall_of(happening.started_ns),
         end_ts: over.then_some(ts),
-        object: Some(Object {
-            track_id: Ulid::from_string(&happening.track_id)?,
-            label: happening.label,
-            score: happening.score,
-            top_score: happening.top_score,
-            r#box: happening.bbox,
-            stationary: happening.stationary,
-            velocity: happening.velocity,
-            age_ms: happening.age_ms,
-        }),
-        zones: Zones {
-            current: happening.zones_current,
-            entered: happening.zones_entered,
-            dwell_ms: happening.dwell_ms,
-            subject: happening.zone,
-        },
-        line: happening.line.map(|(id, direction, total_in, total_out)| LineCrossing {
-            id,
-            direction,
-            total_in,
-            total_out,
-        }),
+        object: happening.object,
+        zones: happening.zones,
+        line: happening.line,
+        crowding: happening.crowding,
+        end_reason: happening.end_reason,
         governor: None,
         model: happening.model,
         timing: Timing {
@@ -98,6 +81,8 @@ fn place(event_type: EventType) -> (Phase, Kind, Severity) {
         EventType::Loitering => (Phase::New, Kind::Loitering, Severity::Alert),
         EventType::LineCrossed => (Phase::New, Kind::LineCrossing, Severity::Alert),
         EventType::Governor => (Phase::New, Kind::Governor, Severity::Notice),
+        EventType::CrowdingStarted => (Phase::New, Kind::Crowding, Severity::Alert),
+        EventType::CrowdingEnded => (Phase::End, Kind::Crowding, Severity::Alert),
     }
 }
 
@@ -109,26 +94,19 @@ fn is_momentary(event_type: EventType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::event::Zones;
 
     fn happening(event_type: EventType) -> Happening {
         Happening {
             event_type,
             event_id: Ulid::from(1).to_string(),
-            track_id: Ulid::from(2).to_string(),
             at_ns: 99_000_000_000,
             started_ns: 95_000_000_000,
-            label: "car".into(),
-            score: 0.5,
-            top_score: 0.75,
-            bbox: [0.1, 0.2, 0.3, 0.4],
-            velocity: [0.0, 0.0],
-            stationary: false,
-            age_ms: 4000,
-            zones_current: vec!["drive".into()],
-            zones_entered: vec!["drive".into()],
-            dwell_ms: [("drive".to_owned(), 1200)].into(),
-            zone: None,
+            object: None,
+            zones: Zones { subject: Some("drive".into()), ..Zones::default() },
             line: None,
+            crowding: None,
+            end_reason: None,
             model: None,
             tapped_ns: 99_001_000_000,
             inferred_ns: 99_020_000_000,
@@ -157,6 +135,8 @@ mod tests {
             (EventType::ZoneLeft, true),
             (EventType::Loitering, true),
             (EventType::LineCrossed, true),
+            (EventType::CrowdingStarted, false),
+            (EventType::CrowdingEnded, true),
         ] {
             let event = event("front", happening(event_type), now()).unwrap();
             assert_eq!(event.end_ts.is_some(), over, "{event_type:?}");

@@ -5,6 +5,7 @@
 
 mod camera;
 mod detection;
+mod rules;
 mod source;
 
 use std::net::SocketAddr;

@@ -116,9 +116,20 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/zones/*/labels", Cost::Live),
     ("/cameras/*/zones/*/loitering_s", Cost::Live),
     ("/cameras/*/zones/*/inertia", Cost::Live),
+    ("/cameras/*/zones/*/min_area", Cost::Live),
+    ("/cameras/*/zones/*/max_area", Cost::Live),
+    ("/cameras/*/zones/*/min_height", Cost::Live),
+    ("/cameras/*/zones/*/schedule", Cost::Live),
+    ("/cameras/*/zones/*/crowding/more_than", Cost::Live),
+    ("/cameras/*/zones/*/crowding/after_s", Cost::Live),
+    ("/cameras/*/zones/*/crowding/clear_after_s", Cost::Live),
     ("/cameras/*/lines/*/from", Cost::Live),
     ("/cameras/*/lines/*/to", Cost::Live),
     ("/cameras/*/lines/*/labels", Cost::Live),
+    ("/cameras/*/lines/*/min_area", Cost::Live),
+    ("/cameras/*/lines/*/max_area", Cost::Live),
+    ("/cameras/*/lines/*/min_height", Cost::Live),
+    ("/cameras/*/lines/*/schedule", Cost::Live),
 ];
 
 /// What a change of the setting at `pointer` costs; `None`: there is no such setting.

@@ -10,6 +10,7 @@
 //! | [`compile`](mod@compile) | merged settings → checked configuration |
 //! | [`model`] | the checked configuration |
 //! | [`diff`] | what differs, and what each difference costs |
+//! | [`schedule`] | weekly windows as text, the local clock |
 //! | [`redact`](mod@redact) | settings without their secrets |
 //! | [`error`] | every mistake at once |
 
@@ -24,6 +25,7 @@ mod merged;
 pub mod model;
 mod pointer;
 pub mod redact;
+pub mod schedule;
 pub mod shape;
 mod template;
 mod text;

@@ -177,3 +177,61 @@ fn no_secret_is_in_an_error_or_in_redacted_settings() {
     assert!(!format!("{:?}", loaded.config.mqtt).contains("s3cret"));
     assert!(!loaded.config.cameras[0].source.to_string().contains("s3cret"));
 }
+
+#[test]
+fn zones_and_lines_say_whom_they_look_at_and_when() {
+    let file = file(
+        r#"
+        [cameras.front.zones.yard]
+        polygon = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]
+        min_area = 0.01
+        schedule = ["mon-fri 22:00-06:00"]
+        crowding = { more_than = 3, after_s = 5 }
+
+        [cameras.front.lines.gate]
+        from = [0.1, 0.5]
+        to = [0.9, 0.5]
+        min_height = 0.2
+        "#,
+    );
+    let config = loaded(&layers(&[&file], &[], &[])).config;
+    let (zone, line) = (&config.cameras[0].zones[0], &config.cameras[0].lines[0]);
+    assert_eq!(zone.scope.size.min_area, Some(0.01));
+    assert!(zone.scope.is_active(domain::WeekMinute::new(5, 60)));
+    assert!(!zone.scope.is_active(domain::WeekMinute::new(6, 60)));
+    let crowding = zone.crowding.expect("crowding");
+    assert_eq!((crowding.more_than, crowding.after), (3, std::time::Duration::from_secs(5)));
+    assert_eq!(crowding.clear_after, crowding.after);
+    assert_eq!((line.scope.size.min_height, &line.scope.schedule), (Some(0.2), &None));
+}
+
+#[test]
+fn what_is_wrong_with_a_zone_or_line_is_told_in_its_place() {
+    let file = file(
+        r#"
+        [cameras.front.zones.yard]
+        polygon = [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]
+        min_area = 0.5
+        max_area = 0.25
+        schedule = ["daily 07:00-19:00", "mon-fri 7-19"]
+        crowding = { after_s = -1.0 }
+
+        [cameras.front.lines.gate]
+        from = [0.1, 0.5]
+        to = [0.9, 0.5]
+        min_height = 2.0
+        "#,
+    );
+    let mistakes = mistakes(&layers(&[&file], &[], &[]));
+    let at = "/cameras/front";
+    for (line, start) in mistakes.iter().zip([
+        format!("{at}/lines/gate/min_height"),
+        format!("{at}/zones/yard/crowding/after_s"),
+        format!("{at}/zones/yard/crowding/more_than"),
+        format!("{at}/zones/yard/min_area"),
+        format!("{at}/zones/yard/schedule/1"),
+    ]) {
+        assert!(line.starts_with(&start), "{line}");
+    }
+    assert_eq!(mistakes.len(), 5, "{mistakes:#?}");
+}

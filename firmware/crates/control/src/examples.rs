@@ -118,6 +118,8 @@ fn event() -> Event {
         },
         line: None,
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: Some(ModelRef { name: MODEL.into(), sha256: SHA256.into(), infer_ms: 13.5 }),
         timing: Timing::default(),
     }

@@ -30,6 +30,8 @@ pub(crate) struct Episode {
     pub(crate) since: Duration,
     /// Most objects at a time.
     pub(crate) peak: u32,
+    /// The limit at its start.
+    pub(crate) limit: u32,
 }
 
 /// The crowd in one zone.
@@ -43,7 +45,8 @@ pub(crate) struct Crowd {
 impl Crowd {
     /// Notes that there are `count` objects `at` this time.
     pub(crate) fn see(&mut self, at: Duration, count: u32, rule: &Crowding) -> Option<Turn> {
-        let crowded = count > rule.more_than;
+        let limit = rule.more_than;
+        let crowded = count > limit;
         if let Some(episode) = &mut self.episode {
             episode.peak = episode.peak.max(count);
         }
@@ -51,7 +54,7 @@ impl Crowd {
             self.contrary = None;
             return None;
         }
-        let contrary = self.contrary.get_or_insert(Episode { since: at, peak: count });
+        let contrary = self.contrary.get_or_insert(Episode { since: at, peak: count, limit });
         contrary.peak = contrary.peak.max(count);
         let needed = if crowded { rule.after } else { rule.clear_after };
         if at.saturating_sub(contrary.since) < needed {
@@ -102,7 +105,7 @@ mod tests {
     fn an_episode_starts_after_its_time_and_ends_after_its_time() {
         let since = Duration::from_secs(1);
         let turns = see(&[2, 3, 3, 5, 4, 3, 2, 2, 2, 2]);
-        let episode = Episode { since, peak: 5 };
+        let episode = Episode { since, peak: 5, limit: 2 };
         assert_eq!(turns, [(4, Turn::Started { since }), (8, Turn::Ended(episode))]);
     }
 

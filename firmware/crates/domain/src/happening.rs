@@ -101,6 +101,8 @@ pub enum HappeningKind {
         count: u32,
         /// Most objects at a time.
         peak: u32,
+        /// The limit that they were above when it started.
+        limit: u32,
         /// Since when there were too many.
         since: Duration,
         /// Why it ended.

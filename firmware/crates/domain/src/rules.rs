@@ -306,8 +306,8 @@ impl Rules {
 
 /// The end of an episode of crowding in `zone`.
 fn cleared(zone: &Zone, count: u32, episode: Episode, reason: EndReason) -> HappeningKind {
-    let Episode { since, peak } = episode;
-    HappeningKind::CrowdingEnded { zone: zone.id().clone(), count, peak, since, reason }
+    let Episode { since, peak, limit } = episode;
+    HappeningKind::CrowdingEnded { zone: zone.id().clone(), count, peak, limit, since, reason }
 }
 
 /// A happening that concerns a zone and no single object.

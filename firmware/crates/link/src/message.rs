@@ -1,14 +1,14 @@
 //! What `edgecamd` and a camera process say to each other.
 
-use api::event::{Direction, EventType, ModelRef};
+use api::event::{CrowdingState, EndReason, EventType, LineCrossing, ModelRef, Object, Zones};
 use api::manifest::ModelManifest;
 use api::settings::{CameraSettings, DetectorSettings, ThermalSettings};
 use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use ulid::Ulid;
 
 /// Version of the messages; both sides come from one build, so any difference is refused.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// All that a camera process is to do. The settings are complete (every layer merged) and
 /// compiled again by the camera process with the code that `edgecamd` used.
@@ -109,6 +109,12 @@ pub enum FromCamera {
     },
 }
 
+/// The id of a track for the world, made from the session that it was numbered in: no two sessions
+/// share a ULID's random part, so no two tracks do.
+pub fn track_id(session: Ulid, number: u64) -> Ulid {
+    Ulid::from(u128::from(session).wrapping_add(number.into()))
+}
+
 /// Something that happened in front of a camera. `edgecamd` makes an announcement of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Happening {
@@ -116,36 +122,20 @@ pub struct Happening {
     pub event_type: EventType,
     /// The event's id (ULID); for an object's life the same from start to end.
     pub event_id: String,
-    /// The track's id (ULID).
-    pub track_id: String,
     /// When, on the machine's monotonic clock, in nanoseconds: the time of the picture.
     pub at_ns: u64,
     /// When the event began, same clock.
     pub started_ns: u64,
-    /// Label of the object.
-    pub label: String,
-    /// Score of the newest box.
-    pub score: f32,
-    /// Best score so far.
-    pub top_score: f32,
-    /// `[x, y, w, h]`, shares of the picture.
-    pub bbox: [f32; 4],
-    /// Shares of the picture per second.
-    pub velocity: [f32; 2],
-    /// Whether it stands still.
-    pub stationary: bool,
-    /// How long it has been seen, in milliseconds.
-    pub age_ms: u64,
-    /// Zones it is in.
-    pub zones_current: Vec<String>,
-    /// Zones it has been in.
-    pub zones_entered: Vec<String>,
-    /// Milliseconds per zone.
-    pub dwell_ms: BTreeMap<String, u64>,
-    /// The zone that this is about.
-    pub zone: Option<String>,
-    /// The line that was crossed, the direction and the totals in and out.
-    pub line: Option<(String, Direction, u64, u64)>,
+    /// The object, its box within the picture; null where this concerns none alone.
+    pub object: Option<Object>,
+    /// Its zones, and the one that this is about.
+    pub zones: Zones,
+    /// The line that was crossed.
+    pub line: Option<LineCrossing>,
+    /// The crowd.
+    pub crowding: Option<CrowdingState>,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
     /// The model that saw it.
     pub model: Option<ModelRef>,
     /// When the tap took the picture, in nanoseconds of the monotonic clock.

@@ -72,6 +72,8 @@ fn event() -> NewEvent {
         zones: Zones::default(),
         line: None,
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: None,
         timing: Timing::default(),
     }

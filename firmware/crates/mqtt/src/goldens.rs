@@ -8,8 +8,8 @@ use api::event::{
     Timing, Zones,
 };
 use api::status::{
-    CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus, LineTotals, PipelineStatus,
-    Quantiles, ZoneCounts,
+    CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus, LineCounts, LineTotals,
+    PipelineStatus, Quantiles, ZoneCounts,
 };
 use serde_json::Value;
 
@@ -76,6 +76,8 @@ fn site() -> Site {
 
 fn status() -> CameraStatus {
     let zone = ZoneCounts { labels: labels(&[("car", 1)]) };
+    let cars = [("traffic light".to_owned(), LineTotals { r#in: 2, out: 1 })].into();
+    let gate = LineCounts { r#in: 3, out: 1, labels: cars };
     CameraStatus {
         id: "front".to_owned(),
         name: "Front door".to_owned(),
@@ -97,7 +99,7 @@ fn status() -> CameraStatus {
         counts: Counts {
             labels: labels(&[("car", 2), ("traffic light", 1)]),
             zones: [("drive way".to_owned(), zone)].into(),
-            lines: [("gate".to_owned(), LineTotals { r#in: 3, out: 1 })].into(),
+            lines: [("gate".to_owned(), gate)].into(),
         },
         ..CameraStatus::default()
     }
@@ -140,8 +142,11 @@ fn event() -> Event {
             direction: Direction::In,
             total_in: 4,
             total_out: 1,
+            labels: [("person".to_owned(), LineTotals { r#in: 3, out: 0 })].into(),
         }),
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: Some(ModelRef {
             name: "nanodet-plus-m_320".to_owned(),
             sha256: "00".repeat(32),

@@ -143,9 +143,14 @@ fn camera_items(
     }
     let lines = camera.status.as_ref().map(|status| &status.counts.lines);
     for line in &camera.site.lines {
-        let totals = lines.and_then(|lines| lines.get(line)).copied().unwrap_or_default();
+        let totals = lines.and_then(|lines| lines.get(line)).cloned().unwrap_or_default();
         put(topics.line(id, line, Direction::In), Item::plain(&totals.r#in));
         put(topics.line(id, line, Direction::Out), Item::plain(&totals.out));
+        for (label, totals) in totals.labels {
+            let topic = |direction| topics.line_label(id, line, direction, &label);
+            put(topic(Direction::In), Item::plain(&totals.r#in));
+            put(topic(Direction::Out), Item::plain(&totals.out));
+        }
     }
 }
 

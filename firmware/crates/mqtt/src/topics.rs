@@ -94,6 +94,17 @@ impl Topics {
         self.of_camera(camera, &format!("line/{}/{direction}", level(line)))
     }
 
+    /// The part of [`Topics::line`] that is of one label, retained.
+    pub fn line_label(
+        &self,
+        camera: &str,
+        line: &str,
+        direction: Direction,
+        label: &str,
+    ) -> String {
+        format!("{}/{}", self.line(camera, line, direction), snake(label))
+    }
+
     /// The device payload of Home Assistant's discovery, retained; `None`: switched off.
     pub fn discovery(&self) -> Option<String> {
         let prefix = self.discovery_prefix.as_ref()?;
@@ -120,6 +131,7 @@ impl Topics {
             "+/zone/+/occupancy",
             "+/zone/+/count/+",
             "+/line/+/+",
+            "+/line/+/+/+",
         ];
         let mut filters: Vec<_> =
             of_cameras.iter().map(|filter| format!("{}/{filter}", self.base)).collect();
@@ -205,6 +217,7 @@ mod tests {
             topics.zone_occupancy("front", "drive"),
             topics.zone_count("front", "drive", "car"),
             topics.line("front", "gate", Direction::Out),
+            topics.line_label("front", "gate", Direction::Out, "traffic light"),
             topics.discovery().unwrap(),
         ] {
             assert!(found(&topic), "{topic}");

@@ -30,6 +30,7 @@ pub(crate) fn closing_type(kind: Kind) -> EventType {
         Kind::Loitering => EventType::Loitering,
         Kind::LineCrossing => EventType::LineCrossed,
         Kind::Governor => EventType::Governor,
+        Kind::Crowding => EventType::CrowdingEnded,
     }
 }
 

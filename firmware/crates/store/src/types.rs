@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::event::{
-    Event, EventType, Kind, LineCrossing, ModelRef, Object, Phase, SCHEMA, Severity, Timing, Zones,
+    CrowdingState, EndReason, Event, EventType, Kind, LineCrossing, ModelRef, Object, Phase,
+    SCHEMA, Severity, Timing, Zones,
 };
 use api::governor::GovernorStep;
 use jiff::Timestamp;
@@ -65,6 +66,10 @@ pub struct NewEvent {
     pub line: Option<LineCrossing>,
     /// The governor's step.
     pub governor: Option<GovernorStep>,
+    /// The crowd.
+    pub crowding: Option<CrowdingState>,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
     /// The model that saw it.
     pub model: Option<ModelRef>,
     /// When it passed where; `sensor_to_publish_ms` is not stored.
@@ -93,6 +98,8 @@ impl NewEvent {
             zones: new.zones,
             line: new.line,
             governor: new.governor,
+            crowding: new.crowding,
+            end_reason: new.end_reason,
             model: new.model,
             timing: Timing { sensor_to_publish_ms: None, ..new.timing },
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::event::{Event, Phase, Timing};
+use api::event::{EndReason, Event, Phase, Timing};
 use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
@@ -266,6 +266,11 @@ fn end_of(event: Event, reason: CloseReason) -> NewEvent {
         zones: event.zones,
         line: event.line,
         governor: event.governor,
+        crowding: event.crowding,
+        end_reason: Some(match reason {
+            CloseReason::CameraGone => EndReason::CameraGone,
+            CloseReason::DaemonRestarted => EndReason::DaemonRestarted,
+        }),
         model: event.model,
         timing: Timing::default(),
     }

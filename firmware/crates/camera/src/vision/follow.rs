@@ -8,6 +8,7 @@ use config::CameraConfig;
 use domain::{Detection, Frame, Labels, Rules, TrackUpdate, Tracker};
 use media::{OverlayBox, OverlayHandle};
 use tokio::sync::mpsc::Sender;
+use ulid::Ulid;
 
 use super::{Told, lock};
 use crate::meter::VisionMeter;
@@ -27,6 +28,13 @@ pub(super) struct Follow {
     seen: Option<Seen>,
 }
 
+/// Whether more is going to be seen after an update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    Seeing,
+    Blind,
+}
+
 impl Follow {
     /// Follows nothing yet; detections are to be of the classes in `labels`.
     pub(super) fn new(
@@ -40,7 +48,7 @@ impl Follow {
             tracker: Tracker::new(config.tracker.clone().with_alike_of(&labels)),
             rules: Rules::new(config.zones.clone(), config.lines.clone(), &labels),
             labels,
-            names: Names::default(),
+            names: Names::new(Ulid::generate()),
             counts: Counts::default(),
             seen: None,
             overlay,
@@ -61,15 +69,15 @@ impl Follow {
         let update = self.tracker.step(frame.captured, detections);
         self.draw(frame, &update);
         self.seen = Some(seen);
-        self.tell_happenings(&update);
+        self.tell_happenings(&update, Sight::Seeing);
     }
 
     /// Ends everything that is tracked: nothing is seen any more.
     pub(super) fn go_blind(&mut self, now: Duration) {
         let update = self.tracker.end_all(now);
-        if !update.ended.is_empty() {
+        if !update.ended.is_empty() || self.rules.is_waiting() {
             self.overlay.set_boxes(Vec::new());
-            self.tell_happenings(&update);
+            self.tell_happenings(&update, Sight::Blind);
         }
     }
 
@@ -96,9 +104,12 @@ impl Follow {
         self.overlay.set_boxes(boxes.collect());
     }
 
-    fn tell_happenings(&mut self, update: &TrackUpdate) {
+    fn tell_happenings(&mut self, update: &TrackUpdate, sight: Sight) {
         lock(&self.meter).tracks = u32::try_from(update.tracks.len()).unwrap_or(u32::MAX);
-        let happenings = self.rules.step(update);
+        let mut happenings = self.rules.step(update, config::schedule::local_now());
+        if sight == Sight::Blind {
+            happenings.extend(self.rules.finish(update.at));
+        }
         if let (Some(seen), false) = (&self.seen, happenings.is_empty()) {
             let names = &mut self.names;
             let told = happenings.iter().map(|h| names.happening(h, seen)).collect();

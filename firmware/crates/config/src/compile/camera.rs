@@ -1,17 +1,16 @@
 //! A camera's settings, checked.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use api::settings::{
-    CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, LineSettings,
-    OverlaySettings, ThermalSettings, TrackerSettings, VideoSettings, ZoneSettings,
+    CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, OverlaySettings,
+    ThermalSettings, TrackerSettings, VideoSettings,
 };
+use domain::Size;
 use domain::tracker::TrackerParams;
-use domain::{Line, LineError, LineId, Point, Size, Zone, ZoneId};
 
-use super::{detection, source};
+use super::{detection, rules, source};
 use crate::check::Check;
 use crate::model::{
     CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, OverlayConfig,
@@ -45,8 +44,8 @@ pub(super) fn camera(
     let found = detection::detection(&mut check.below("detection"), &settings.detection);
     let tracker = tracker(&mut check.below("tracker"), &settings.tracker);
     let overlay = overlay(&mut check.below("overlay"), &settings.overlay);
-    let zones = zones(&mut check.below("zones"), &settings.zones);
-    let lines = lines(&mut check.below("lines"), &settings.lines);
+    let zones = rules::zones(&mut check.below("zones"), &settings.zones);
+    let lines = rules::lines(&mut check.below("lines"), &settings.lines);
     let (model, threads) = detector?;
     Some(CameraConfig {
         id: CameraId::new(id)?,
@@ -176,66 +175,5 @@ fn overlay(check: &mut Check<'_>, settings: &OverlaySettings) -> OverlayConfig {
         max_age: Duration::from_millis(
             check.number("max_age_ms", settings.max_age_ms, 50..=10_000).into(),
         ),
-    }
-}
-
-/// Default of a zone's `inertia`, in frames.
-const ZONE_INERTIA: u32 = 3;
-
-fn zones(check: &mut Check<'_>, all: &BTreeMap<String, ZoneSettings>) -> Option<Vec<Zone>> {
-    let made: Vec<_> = all.iter().map(|(id, one)| zone(&mut check.below(id), id, one)).collect();
-    made.into_iter().collect()
-}
-
-fn zone(check: &mut Check<'_>, id: &str, settings: &ZoneSettings) -> Option<Zone> {
-    check.id("", id);
-    let labels = detection::labels(check, settings.labels.as_deref());
-    let loitering =
-        check.within("loitering_s", settings.loitering_s.unwrap_or(0.0), 0.0..=86_400.0);
-    let inertia = check.within("inertia", settings.inertia.unwrap_or(ZONE_INERTIA), 1..=30);
-    let corners = settings.polygon.len();
-    if !(3..=64).contains(&corners) {
-        let reason = format!("has {corners} corners, but must have 3 to 64, as [x, y] each");
-        check.wrong("polygon", None, reason);
-        return None;
-    }
-    let polygon = settings.polygon.iter().map(|[x, y]| Point::new(*x, *y)).collect();
-    match Zone::new(ZoneId::new(id), polygon) {
-        Ok(mut zone) => {
-            zone.labels = labels;
-            zone.loitering = (loitering > 0.0).then(|| Duration::from_secs_f32(loitering));
-            zone.inertia = inertia;
-            zone.leave_inertia = inertia;
-            Some(zone)
-        }
-        Err(error) => {
-            check.wrong("polygon", None, error.to_string());
-            None
-        }
-    }
-}
-
-fn lines(check: &mut Check<'_>, all: &BTreeMap<String, LineSettings>) -> Option<Vec<Line>> {
-    let made: Vec<_> = all.iter().map(|(id, one)| line(&mut check.below(id), id, one)).collect();
-    made.into_iter().collect()
-}
-
-fn line(check: &mut Check<'_>, id: &str, settings: &LineSettings) -> Option<Line> {
-    check.id("", id);
-    let labels = detection::labels(check, settings.labels.as_deref());
-    let point = |[x, y]: [f32; 2]| Point::new(x, y);
-    match Line::new(LineId::new(id), point(settings.from), point(settings.to)) {
-        Ok(mut line) => {
-            line.labels = labels;
-            Some(line)
-        }
-        Err(error) => {
-            let field = match &error {
-                LineError::EndOutside { end, .. } => end,
-                LineError::TooShort { .. } => "to",
-            };
-            check.wrong(field, None, error.to_string());
-            None
-        }
     }
 }

@@ -130,6 +130,8 @@ fn event(seq: u64, camera: &str, label: &str) -> Event {
         zones: Zones::default(),
         line: None,
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: None,
         timing: Timing::default(),
     }

@@ -87,6 +87,8 @@ fn event(seq: u64, boot_id: &str) -> Event {
         zones: Zones::default(),
         line: None,
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: None,
         timing: Timing {
             sensor_ts_ns: u64::try_from(base::clock::monotonic().as_nanos()).unwrap(),

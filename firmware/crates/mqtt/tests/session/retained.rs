@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::status::{CameraPhase, CameraStatus, Counts, LineTotals, ZoneCounts};
+use api::status::{CameraPhase, CameraStatus, Counts, LineCounts, ZoneCounts};
 use edgecam_mqtt::CameraSite;
 use serde_json::Value;
 
@@ -27,7 +27,8 @@ fn counts() -> Counts {
     Counts {
         labels: labels(&[("car", 2), ("traffic light", 1)]),
         zones: [("drive".to_owned(), zone)].into(),
-        lines: [("gate".to_owned(), LineTotals { r#in: 3, out: 1 })].into(),
+        lines: [("gate".to_owned(), LineCounts { r#in: 3, out: 1, labels: BTreeMap::new() })]
+            .into(),
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) fn event(camera: &str, phase: Phase) -> NewEvent {
         zones: Zones::default(),
         line: None,
         governor: None,
+        crowding: None,
+        end_reason: None,
         model: None,
         timing: Timing { sensor_ts_ns: monotonic, ..Timing::default() },
     }
