@@ -6,6 +6,9 @@
 
 use api::manifest::ClassActivation;
 
+/// Cells of a plane that are looked at together.
+const BLOCK: usize = 64;
+
 /// A head's grid of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -125,7 +128,7 @@ impl Decoder {
                 for (cell, row) in data.chunks_exact(channels).take(grid.cells()).enumerate() {
                     let outputs = &row[..floors.len()];
                     // Nearly all cells end here.
-                    if !outputs.iter().zip(floors).any(|(output, floor)| output >= floor) {
+                    if !any_reaches(outputs, floors) {
                         continue;
                     }
                     for (class, (&output, &floor)) in outputs.iter().zip(floors).enumerate() {
@@ -140,15 +143,30 @@ impl Decoder {
                     if floor == f32::INFINITY {
                         continue;
                     }
-                    for (cell, &output) in plane(class)[..grid.cells()].iter().enumerate() {
-                        if output >= floor {
-                            pass(cell, class, output);
+                    for (block, outputs) in plane(class)[..grid.cells()].chunks(BLOCK).enumerate() {
+                        // Nearly all blocks end here.
+                        if !any_reaches(outputs, &[floor; BLOCK]) {
+                            continue;
+                        }
+                        for (n, &output) in outputs.iter().enumerate() {
+                            if output >= floor {
+                                pass(block * BLOCK + n, class, output);
+                            }
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// Whether any output is at least its floor. Looks at all of them, side by side: what stops at the
+/// first that is, the compiler does not turn into SIMD.
+fn any_reaches(outputs: &[f32], floors: &[f32]) -> bool {
+    ncnn::cpu::widest(|| {
+        let reaches = outputs.iter().zip(floors).map(|(output, floor)| output >= floor);
+        reaches.fold(false, |any, one| any | one)
+    })
 }
 
 /// A class output that every score of at least `threshold` comes from; a little low, because the

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::manifest::ModelManifest;
 use domain::{BBox, ClassId, Detection, DetectionParams, Frame, Labels};
 
-use crate::decode::{Decoder, Grid, Reading};
+use crate::decode::{Decoder, Reading};
 use crate::model::{DetectorOptions, Model};
 use crate::preprocess::Preprocessor;
 use crate::{Error, Filter, ModelFiles, ParamsError};
@@ -96,33 +96,51 @@ impl Detector {
     /// # Errors
     /// As [`detect`](Self::detect).
     pub fn detect_in(&mut self, frame: &Frame, region: BBox) -> Result<&Found, Error> {
-        let start = Instant::now();
+        let mut watch = Stopwatch::start();
         let (input, placement) = self.preprocessor.run(frame, region)?;
-        let prepared = Instant::now();
-        let outputs = self.model.run(input)?;
-        let inferred = Instant::now();
+        let Found { detections, pre, infer, post } = &mut self.found;
+        *pre = watch.lap();
+        (*infer, *post) = (Duration::ZERO, Duration::ZERO);
+        detections.clear();
+        detections.reserve(self.filter.most_collected());
         let classes = self.model.labels().names().len();
-        let (boxes, filter) = (&mut self.found.detections, &self.filter);
-        boxes.clear();
-        for (head, output) in self.model.manifest().heads.iter().zip(&outputs) {
-            let grid = Grid::new(head.stride(), placement.input.width, placement.input.height);
-            self.model.check_shape(head, output, grid)?;
+        let filter = &self.filter;
+        let mut run = self.model.start(input)?;
+        for head in &self.model.manifest().heads {
+            let (output, grid) = run.head(head)?;
+            *infer += watch.lap();
             let sink = |seen: crate::decode::Seen| {
                 let class = ClassId(u16::try_from(seen.class).unwrap_or(u16::MAX));
                 let bbox = placement.to_picture(seen.corners);
                 let detection = Detection { class, score: seen.score, bbox };
                 if filter.admits(&detection, frame.source_size) {
-                    boxes.push(detection);
+                    filter.collect(detections, detection);
                 }
             };
             output.read(classes, |values| {
                 self.decoder.decode(values, grid, &self.reading, filter.thresholds(), sink);
             });
+            *post += watch.lap();
         }
-        filter.select(boxes);
-        self.found.pre = prepared - start;
-        self.found.infer = inferred - prepared;
-        self.found.post = inferred.elapsed();
+        drop(run);
+        *infer += watch.lap();
+        filter.select(detections);
+        *post += watch.lap();
         Ok(&self.found)
+    }
+}
+
+/// Measures one part after the other.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the last lap.
+    fn lap(&mut self) -> Duration {
+        let before = std::mem::replace(&mut self.0, Instant::now());
+        self.0 - before
     }
 }

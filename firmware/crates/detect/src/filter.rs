@@ -151,6 +151,21 @@ impl Filter {
             && demands.max_aspect.is_none_or(|most| aspect <= most)
     }
 
+    /// Adds an admitted box to those of the frame. Where they get to be twice as many as go into
+    /// suppression, the worse half goes at once: the outcome is the same, and neither memory nor time
+    /// grows with what a network may make up.
+    pub fn collect(&self, boxes: &mut Vec<Detection>, found: Detection) {
+        if boxes.len() >= self.most_collected() {
+            crate::nms::keep_best(boxes, self.top_k);
+        }
+        boxes.push(found);
+    }
+
+    /// As many boxes as are ever collected.
+    pub fn most_collected(&self) -> usize {
+        self.top_k.saturating_mul(2).max(1)
+    }
+
     /// Leaves of the admitted boxes those that count, best first: the best `top_k`, suppressed,
     /// limited by class and size, then altogether.
     pub fn select(&self, boxes: &mut Vec<Detection>) {

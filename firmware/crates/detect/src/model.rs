@@ -5,7 +5,7 @@ use std::path::Path;
 
 use api::manifest::{ModelFile, ModelHead, ModelManifest};
 use domain::Labels;
-use ncnn::{Mat, Net, Opt, Output, Param};
+use ncnn::{Extractor, Mat, Net, Opt, Output, Param};
 use sha2::{Digest, Sha256};
 
 use crate::decode::{Grid, HeadValues, Values};
@@ -49,6 +49,7 @@ impl DetectorOptions {
             fp16_arithmetic: half,
             bf16_packed: bfloat,
             bf16_storage: bfloat,
+            pools: true,
             ..Opt::default()
         }
     }
@@ -101,33 +102,30 @@ impl Model {
         self.manifest.reg_max as usize + 1
     }
 
-    /// Runs the network on `input`: the outputs of each head, in the manifest's order.
+    /// Starts a run of the network on `input`. Nothing is computed yet.
     ///
     /// # Errors
     /// [`Error::Network`].
-    pub fn run<'a>(&'a self, input: &'a Mat) -> Result<Vec<HeadOutput<'a>>, Error> {
-        let run = || {
-            let mut run = self.net.extractor()?;
-            run.input(&self.manifest.input.blob, input)?;
-            let heads = self.manifest.heads.iter().map(|head| {
-                Ok(match head {
-                    ModelHead::Split(head) => HeadOutput::Split {
-                        scores: run.extract(&head.scores)?,
-                        distances: run.extract(&head.distances)?,
-                    },
-                    ModelHead::Combined(head) => HeadOutput::Combined(run.extract(&head.combined)?),
-                })
-            });
-            heads.collect::<Result<_, _>>()
+    pub fn start<'a>(&'a self, input: &'a Mat) -> Result<Run<'a>, Error> {
+        let start = || {
+            let mut extractor = self.net.extractor()?;
+            extractor.input(&self.manifest.input.blob, input)?;
+            Ok(extractor)
         };
-        run().map_err(|source| network(&self.manifest, source))
+        let extractor = start().map_err(|source| network(&self.manifest, source))?;
+        Ok(Run { model: self, extractor, size: (input.width() as u32, input.height() as u32) })
+    }
+
+    fn check_shapes(&self) -> Result<(), Error> {
+        let input = &self.manifest.input;
+        let black = Mat::filled(input.width as usize, input.height as usize, 3, 0.0)
+            .map_err(|source| network(&self.manifest, source))?;
+        let mut run = self.start(&black)?;
+        self.manifest.heads.iter().try_for_each(|head| run.head(head).map(|_| ()))
     }
 
     /// Whether `output` has the shape that `head` needs on `grid`.
-    ///
-    /// # Errors
-    /// [`Error::Misfit`] with the blob and both shapes.
-    pub fn check_shape(
+    fn check_shape(
         &self,
         head: &ModelHead,
         output: &HeadOutput<'_>,
@@ -170,16 +168,39 @@ impl Model {
         }
         Ok(())
     }
+}
 
-    fn check_shapes(&self) -> Result<(), Error> {
-        let input = &self.manifest.input;
-        let black = Mat::filled(input.width as usize, input.height as usize, 3, 0.0)
-            .map_err(|source| network(&self.manifest, source))?;
-        let outputs = self.run(&black)?;
-        for (head, output) in self.manifest.heads.iter().zip(&outputs) {
-            self.check_shape(head, output, Grid::new(head.stride(), input.width, input.height))?;
-        }
-        Ok(())
+/// One run of a network.
+#[derive(Debug)]
+pub struct Run<'a> {
+    model: &'a Model,
+    extractor: Extractor<'a>,
+    /// Width and height of the input, in pixels.
+    size: (u32, u32),
+}
+
+impl<'a> Run<'a> {
+    /// Computes what `head` puts out, with the grid that it is for. The first head that is asked for
+    /// costs most of the network's time: the others share nearly all of it.
+    ///
+    /// # Errors
+    /// [`Error::Network`]; [`Error::Misfit`] for an output of another shape than the manifest's.
+    pub fn head(&mut self, head: &ModelHead) -> Result<(HeadOutput<'a>, Grid), Error> {
+        let extractor = &mut self.extractor;
+        let output = match head {
+            ModelHead::Split(head) => extractor.extract(&head.scores).and_then(|scores| {
+                let distances = extractor.extract(&head.distances)?;
+                Ok(HeadOutput::Split { scores, distances })
+            }),
+            ModelHead::Combined(head) => {
+                extractor.extract(&head.combined).map(HeadOutput::Combined)
+            }
+        };
+        let output = output.map_err(|source| network(&self.model.manifest, source))?;
+        let (width, height) = self.size;
+        let grid = Grid::new(head.stride(), width, height);
+        self.model.check_shape(head, &output, grid)?;
+        Ok((output, grid))
     }
 }
 

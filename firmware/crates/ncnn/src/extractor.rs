@@ -1,6 +1,5 @@
 //! One run of a network, and what comes out.
 
-use std::ffi::CString;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -53,8 +52,8 @@ use crate::{Error, Net, ffi};
 pub struct Extractor<'a> {
     raw: NonNull<ffi::Extractor>,
     net: &'a Net,
-    /// Which of the net's inputs are given.
-    given: Vec<bool>,
+    /// Which of the net's inputs are given, a bit each.
+    given: u64,
     _inputs: PhantomData<&'a Mat>,
 }
 
@@ -67,8 +66,7 @@ impl<'a> Extractor<'a> {
         // SAFETY: the net is live and loaded; the object is owned from here on.
         let raw = NonNull::new(unsafe { ffi::ncnn_extractor_create(net.as_ptr()) });
         let raw = raw.ok_or(Error::OutOfMemory { what: "a run" })?;
-        let given = vec![false; net.param().inputs().len()];
-        Ok(Self { raw, net, given, _inputs: PhantomData })
+        Ok(Self { raw, net, given: 0, _inputs: PhantomData })
     }
 
     /// Gives the input called `name`. ncnn refers to the Mat's memory; it does not copy it.
@@ -83,15 +81,15 @@ impl<'a> Extractor<'a> {
             let name = name.to_owned();
             return Err(Error::InputChannels { name, expected, found: mat.channels() });
         }
-        let c_name = CString::new(name).map_err(|_| self.net.unknown(name))?;
         // SAFETY: run and Mat are live; ncnn copies the name's meaning and counts a reference to the
         // Mat's memory, which stays unchanged as long as this run and its outputs live ('a).
-        let code =
-            unsafe { ffi::ncnn_extractor_input(self.raw.as_ptr(), c_name.as_ptr(), mat.as_ptr()) };
+        let code = self.net.with_name(name, |name| unsafe {
+            ffi::ncnn_extractor_input(self.raw.as_ptr(), name.as_ptr(), mat.as_ptr())
+        })?;
         if code != 0 {
             return Err(self.net.unknown(name));
         }
-        self.given[index] = true;
+        self.given |= 1 << index;
         Ok(())
     }
 
@@ -104,17 +102,17 @@ impl<'a> Extractor<'a> {
         if !self.net.param().has_blob(name) {
             return Err(self.net.unknown(name));
         }
-        let missing = self.given.iter().position(|given| !given);
-        if let Some(input) = missing.and_then(|i| self.net.param().inputs().get(i)) {
+        // The first that is missing, if there are so many inputs.
+        let missing = self.given.trailing_ones() as usize;
+        if let Some(input) = self.net.param().inputs().get(missing) {
             return Err(Error::MissingInput { name: input.name.clone() });
         }
-        let c_name = CString::new(name).map_err(|_| self.net.unknown(name))?;
         let mut out = std::ptr::null_mut();
         // SAFETY: the run is live, the net under it loaded, all inputs given; ncnn stores a new Mat
         // in `out`, also when it fails.
-        let code = unsafe {
-            ffi::ncnn_extractor_extract(self.raw.as_ptr(), c_name.as_ptr(), &raw mut out)
-        };
+        let code = self.net.with_name(name, |name| unsafe {
+            ffi::ncnn_extractor_extract(self.raw.as_ptr(), name.as_ptr(), &raw mut out)
+        })?;
         let out = NonNull::new(out).map(|raw| Output { raw, _run: PhantomData });
         match out {
             Some(out) if code == 0 => out.checked(name),

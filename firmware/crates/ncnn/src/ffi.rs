@@ -18,7 +18,16 @@ macro_rules! opaque {
     )*};
 }
 
-opaque! { Allocator Option Mat Net Extractor DataReader File }
+opaque! { Option Mat Net Extractor DataReader File }
+
+/// An allocator: a C++ object, and the functions that it calls.
+#[repr(C)]
+pub(crate) struct Allocator {
+    pub(crate) pthis: *mut c_void,
+    pub(crate) fast_malloc:
+        std::option::Option<extern "C-unwind" fn(*mut Allocator, usize) -> *mut c_void>,
+    pub(crate) fast_free: std::option::Option<extern "C-unwind" fn(*mut Allocator, *mut c_void)>,
+}
 
 pub(crate) const PIXEL_RGB: c_int = 1;
 pub(crate) const PIXEL_BGR: c_int = 2;
@@ -29,9 +38,14 @@ unsafe extern "C-unwind" {
     pub(crate) fn ncnn_version() -> *const c_char;
     pub(crate) fn ncnn_version_number() -> c_int;
 
+    pub(crate) fn ncnn_allocator_create_pool_allocator() -> *mut Allocator;
+    pub(crate) fn ncnn_allocator_destroy(allocator: *mut Allocator);
+
     pub(crate) fn ncnn_option_create() -> *mut Option;
     pub(crate) fn ncnn_option_destroy(opt: *mut Option);
     pub(crate) fn ncnn_option_set_num_threads(opt: *mut Option, num_threads: c_int);
+    pub(crate) fn ncnn_option_set_blob_allocator(opt: *mut Option, allocator: *mut Allocator);
+    pub(crate) fn ncnn_option_set_workspace_allocator(opt: *mut Option, allocator: *mut Allocator);
     pub(crate) fn ncnn_option_set_use_local_pool_allocator(opt: *mut Option, enable: c_int);
     pub(crate) fn ncnn_option_set_use_winograd_convolution(opt: *mut Option, enable: c_int);
     pub(crate) fn ncnn_option_set_use_sgemm_convolution(opt: *mut Option, enable: c_int);

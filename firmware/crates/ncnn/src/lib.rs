@@ -30,6 +30,7 @@ pub mod mat;
 pub mod net;
 pub mod option;
 pub mod param;
+mod pool;
 
 pub use error::Error;
 pub use extractor::{Extractor, Output};

@@ -1,18 +1,21 @@
 //! A loaded network.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 use std::ptr::NonNull;
 
 use crate::extractor::Extractor;
 use crate::option::Handle;
-use crate::param::{Input, Param};
+use crate::param::{Input, MAX_NAME, Param};
+use crate::pool::Pools;
 use crate::{Error, Opt, ffi};
 
 /// A network, fully loaded and ready to run. Its weights are its own copy.
 #[derive(Debug)]
 pub struct Net {
     raw: Raw,
+    // After `raw`, which takes memory from it: fields are dropped in this order.
+    _pools: Option<Pools>,
     param: Param,
     opt: Opt,
 }
@@ -33,8 +36,7 @@ impl Drop for Raw {
 // memory, OpenMP takes the calling thread's pool at each run.
 unsafe impl Send for Raw {}
 // SAFETY: after loading, the safe interface only reads the net: names, and extractors, each of which
-// has blobs of its own. What extractors share (weights, and the pool allocators, which lock a
-// mutex) ncnn documents and builds for use from several threads.
+// has blobs of its own. What extractors share (weights, and the pools, which lock a mutex) ncnn documents and builds for use from several threads.
 unsafe impl Sync for Raw {}
 
 impl Net {
@@ -60,6 +62,10 @@ impl Net {
         let checked = Param::parse(param)?;
         let text = CString::new(param).map_err(|_| Error::LoadParam { code: -1 })?;
         let options = Handle::new(opt)?;
+        let pools = opt.pools.then(Pools::new).transpose()?;
+        if let Some(pools) = &pools {
+            pools.enter(&options);
+        }
         // SAFETY: takes nothing; the object is owned by Raw from here on.
         let raw = NonNull::new(unsafe { ffi::ncnn_net_create() });
         let raw = Raw(raw.ok_or(Error::OutOfMemory { what: "a net" })?);
@@ -72,7 +78,7 @@ impl Net {
             return Err(Error::LoadParam { code });
         }
         load_weights(&raw, bin)?;
-        Ok(Self { raw, param: checked, opt: *opt })
+        Ok(Self { raw, _pools: pools, param: checked, opt: *opt })
     }
 
     /// The checked structure.
@@ -101,6 +107,23 @@ impl Net {
     /// [`Error::OutOfMemory`].
     pub fn extractor(&self) -> Result<Extractor<'_>, Error> {
         Extractor::new(self)
+    }
+
+    /// Hands the name of a blob to ncnn, or the error that the net has none of that name.
+    pub(crate) fn with_name<R>(
+        &self,
+        name: &str,
+        use_it: impl FnOnce(&CStr) -> R,
+    ) -> Result<R, Error> {
+        if !self.param.has_blob(name) {
+            return Err(self.unknown(name));
+        }
+        // On the stack: a run allocates nothing for names. Blobs' names are that short.
+        let mut bytes = [0; MAX_NAME + 1];
+        let text = bytes.get_mut(..name.len()).ok_or_else(|| self.unknown(name))?;
+        text.copy_from_slice(name.as_bytes());
+        let c_name = CStr::from_bytes_until_nul(&bytes).map_err(|_| self.unknown(name))?;
+        Ok(use_it(c_name))
     }
 
     pub(crate) fn as_ptr(&self) -> *mut ffi::Net {
@@ -137,9 +160,7 @@ impl Net {
         let one = |i| {
             // SAFETY: i is below the count; the string belongs to the net, which the loading is
             // over for, and is copied at once.
-            unsafe { std::ffi::CStr::from_ptr(name(self.as_ptr(), i)) }
-                .to_string_lossy()
-                .into_owned()
+            unsafe { CStr::from_ptr(name(self.as_ptr(), i)) }.to_string_lossy().into_owned()
         };
         (0..count).map(one).collect()
     }

@@ -35,8 +35,10 @@ pub struct Opt {
     pub winograd_convolution: bool,
     /// Convolutions as matrix products: faster, more memory.
     pub sgemm_convolution: bool,
-    /// Blobs from a pool that the net keeps, instead of the system's allocator.
+    /// Blobs from a pool that ncnn keeps for the net, instead of the system's allocator.
     pub local_pool_allocator: bool,
+    /// Blobs from pools of the [`Net`](crate::Net): as above, but what is extracted is not copied.
+    pub pools: bool,
 }
 
 impl Default for Opt {
@@ -56,6 +58,7 @@ impl Default for Opt {
             winograd_convolution: true,
             sgemm_convolution: true,
             local_pool_allocator: true,
+            pools: false,
         }
     }
 }
@@ -124,6 +127,8 @@ mod tests {
                 winograd_convolution: ffi::ncnn_option_get_use_winograd_convolution(raw) != 0,
                 sgemm_convolution: ffi::ncnn_option_get_use_sgemm_convolution(raw) != 0,
                 local_pool_allocator: ffi::ncnn_option_get_use_local_pool_allocator(raw) != 0,
+                // Not of ncnn's.
+                pools: false,
             }
         }
     }

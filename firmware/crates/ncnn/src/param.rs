@@ -10,7 +10,9 @@ use std::collections::{HashMap, HashSet};
 /// First line of every text `.param` file.
 const MAGIC: &str = "7767517";
 /// ncnn's buffers for type, layer and blob names hold one byte more.
-const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
+/// Inputs that a network may have: as many as a run can tick off in one word.
+const MAX_INPUTS: usize = 64;
 /// ncnn's buffer for one number holds one byte more.
 const MAX_NUMBER: usize = 15;
 /// Parameters of a layer are numbered below this (`NCNN_MAX_PARAM_COUNT`).
@@ -135,6 +137,9 @@ impl Graph {
             }
             self.blobs.push(top.to_owned());
             if layer.kind == "Input" {
+                if self.inputs.len() == MAX_INPUTS {
+                    return Err(fail(line, format!("there are more than {MAX_INPUTS} inputs")));
+                }
                 self.inputs.push(top.to_owned());
             }
         }

@@ -106,6 +106,26 @@ fn one_net_serves_several_threads_at_once() {
 }
 
 #[test]
+fn a_net_with_pools_of_its_own_gives_the_same_also_to_several_threads() {
+    let opt = Opt { threads: 2, pools: true, ..exact() };
+    let net = Net::from_memory(PARAM, &weights(), &opt).unwrap();
+    let input = mat(PixelOrder::Rgb);
+    let one = || {
+        let mut run = net.extractor().unwrap();
+        run.input("data", &input).unwrap();
+        (run.extract("mixed").unwrap(), run.extract("out").unwrap())
+    };
+    let (mixed, kept) = one();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..10).for_each(|_| assert_eq!(one().1.channel(0)[11], 656.0)));
+        }
+    });
+    // What is still held was not handed out again.
+    assert_eq!((mixed.channel(0), kept.channel(0)), (&[328.0; 12][..], &[656.0; 12][..]));
+}
+
+#[test]
 fn inputs_and_outputs_are_known_by_name() {
     let net = net();
     assert_eq!(net.input_names(), ["data"]);
