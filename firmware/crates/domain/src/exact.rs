@@ -43,7 +43,7 @@ pub(crate) fn distance_to_outline(corners: &[Spot], point: Spot) -> f64 {
 }
 
 /// Distance of `point` from the segment from `a` to `b`, in shares. These must differ.
-fn distance_to_segment(a: Spot, b: Spot, point: Spot) -> f64 {
+pub(crate) fn distance_to_segment(a: Spot, b: Spot, point: Spot) -> f64 {
     let along = |p: Spot, q: Spot| (q.x - p.x) * (point.x - p.x) + (q.y - p.y) * (point.y - p.y);
     if along(a, b) <= 0 {
         length(a, point) / STEPS

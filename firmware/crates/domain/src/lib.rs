@@ -18,18 +18,22 @@
 //! | [`crowding`] | too many in a zone for too long |
 //! | [`happening`] | what the rules report: happenings with their object, counts |
 //! | [`rules`] | tracks → happenings |
+//! | [`history`] | what was tracked, as a few bytes, and back |
+//! | [`backtest`] | what other rules would have made of it |
 //! | `association` | which track is which detection: linear assignment (private) |
 //! | `target` | motion, class votes and anchor of one followed object (private) |
 //! | `object` | zones, ways past lines and reports of one object (private) |
 //! | `exact` | points, segments and polygons without rounding (private) |
 
 mod association;
+pub mod backtest;
 pub mod crowding;
 pub mod detection;
 mod exact;
 pub mod frame;
 pub mod geometry;
 pub mod happening;
+pub mod history;
 pub mod lines;
 mod object;
 pub mod rules;

@@ -138,6 +138,14 @@ impl Line {
         exact::distance(self.ends.0, self.ends.1, spot) > f64::from(self.margin.max(0.0))
     }
 
+    /// Whether `point` is about where one is noticed who has just crossed it.
+    pub(crate) fn is_near(&self, point: Point) -> bool {
+        let (from, to) = self.ends;
+        Spot::of(point).is_some_and(|spot| {
+            exact::distance_to_segment(from, to, spot) <= 2.0 * f64::from(self.margin.max(0.0))
+        })
+    }
+
     /// Which way the straight way from `a` to `b` crosses the line between its ends, if it does.
     fn crossing(&self, a: Spot, b: Spot) -> Option<Direction> {
         let direction = match (self.side(a), self.side(b)) {
