@@ -8,11 +8,12 @@ pub(crate) struct Dice(u64);
 impl Dice {
     /// The stream that belongs to these keys.
     pub(crate) fn of(keys: [u64; 3]) -> Self {
-        let mix = |state: u64, key: u64| Self(state ^ key).next();
+        let mix = |state: u64, key: u64| Self(state ^ key).bits();
         Self(keys.into_iter().fold(0x9e37_79b9, mix))
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -21,12 +22,12 @@ impl Dice {
 
     /// One of `0..limit`.
     pub(crate) fn below(&mut self, limit: u32) -> u32 {
-        (self.next() >> 32) as u32 % limit.max(1)
+        (self.bits() >> 32) as u32 % limit.max(1)
     }
 
     /// A number between `low` and `high`.
     pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
-        let share = (self.next() >> 40) as f32 / (1_u32 << 24) as f32;
+        let share = (self.bits() >> 40) as f32 / (1_u32 << 24) as f32;
         low + (high - low) * share
     }
 }

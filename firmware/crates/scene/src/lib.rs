@@ -6,13 +6,17 @@
 
 mod brush;
 mod colour;
+pub mod dataset;
 mod dice;
+mod look;
+mod sensor;
 mod sprites;
 mod street;
 
 use domain::{BBox, Size};
 
-use crate::brush::{Brush, Drawn, NOBODY};
+use crate::brush::{Brush, Drawn, NOBODY, View};
+pub use crate::look::Look;
 use crate::sprites::Kind;
 use crate::street::Passage;
 
@@ -34,7 +38,8 @@ pub struct Truth {
     pub label: &'static str,
     /// The smallest box around its visible pixels, as shares of the picture.
     pub bbox: BBox,
-    /// Share of its pixels inside the picture that nothing hides, 0..=1.
+    /// Share of it that is seen, 0..=1: neither hidden (by its pixels) nor beyond the picture's edge
+    /// (by the area of its box).
     pub visible: f32,
 }
 
@@ -64,6 +69,8 @@ pub struct SceneRenderer {
     seed: u64,
     size: Size,
     fps: u32,
+    look: Look,
+    view: View,
     /// The background by full light.
     background: Planes,
     /// The background by the light of the last frame, and that light's step.
@@ -80,20 +87,35 @@ struct Object {
 }
 
 impl SceneRenderer {
-    /// A street; the same seed gives the same one. Both sides of `size` should be even.
+    /// A street with a plain look; the same seed gives the same one. Both sides of `size` should be
+    /// even.
     pub fn new(seed: u64, size: Size, fps: u32) -> Self {
+        Self::with_look(seed, size, fps, Look::plain())
+    }
+
+    /// A street as `look` shows it.
+    pub fn with_look(seed: u64, size: Size, fps: u32, look: Look) -> Self {
         let (w, h) = (size.width as usize, size.height as usize);
-        let half = w.div_ceil(2) * h.div_ceil(2);
+        let half_w = w.div_ceil(2);
+        let half = half_w * h.div_ceil(2);
+        let scale = size.height as f32 / street::HEIGHT * look.view.zoom;
+        let view = View {
+            scale,
+            top: look.view.top,
+            width: size.width as f32 / scale,
+            mirrored: look.view.mirrored,
+        };
         let mut background = Planes { y: vec![16; w * h], u: vec![128; half], v: vec![128; half] };
         let mut owners = vec![NOBODY; w * h];
-        let half_w = w.div_ceil(2);
         let mut picture = I420Mut {
             y: (&mut background.y, w),
             u: (&mut background.u, half_w),
             v: (&mut background.v, half_w),
         };
-        street::background(&mut Brush::new(&mut picture, &mut owners, size, 1.0), seed);
-        Self { seed, size, fps: fps.max(1), background, lit: (Vec::new(), -1), owners }
+        let mut brush = Brush::new(&mut picture, &mut owners, size, 1.0, view);
+        street::background(&mut brush, seed, &look.scenery);
+        let lit = (Vec::new(), -1);
+        Self { seed, size, fps: fps.max(1), look, view, background, lit, owners }
     }
 
     /// Draws frame `n` and tells what it shows.
@@ -102,20 +124,23 @@ impl SceneRenderer {
         let light = self.lay_background(time, picture);
         let mut owners = std::mem::take(&mut self.owners);
         owners.fill(NOBODY);
-        let mut brush = Brush::new(picture, &mut owners, self.size, light);
+        let mut brush = Brush::new(picture, &mut owners, self.size, light, self.view);
         let mut objects = Vec::new();
         for lane in 0..street::LANES.len() {
-            for passage in street::passages(self.seed, lane, self.size, time) {
+            for passage in street::passages(self.seed, lane, self.view.width, time) {
                 draw(&mut brush, &passage, &mut objects);
             }
             brush.begin(NOBODY);
-            street::in_front_of(&mut brush, lane);
+            street::in_front_of(&mut brush, lane, &self.look.scenery);
         }
         let truth = (0_u8..)
             .zip(&objects)
             .filter_map(|(n, object)| truth(object, n + 1, &owners, self.size));
         let truth = truth.collect();
         self.owners = owners;
+        if self.look.sensor != Look::plain().sensor {
+            sensor::expose(picture, self.size, &self.look.sensor, [self.seed, n]);
+        }
         truth
     }
 
@@ -158,7 +183,7 @@ fn draw(brush: &mut Brush<'_, '_>, passage: &Passage, objects: &mut Vec<Object>)
 
 /// What is left of an object after everything in front of it was drawn.
 fn truth(object: &Object, owner: u8, owners: &[u8], size: Size) -> Option<Truth> {
-    let Drawn { pixels, columns, rows } = object.drawn;
+    let Drawn { pixels, columns, rows, whole } = object.drawn;
     if pixels == 0 {
         return None;
     }
@@ -183,14 +208,23 @@ fn truth(object: &Object, owner: u8, owners: &[u8], size: Size) -> Option<Truth>
         return None;
     }
     let (w, h) = (size.width as f32, size.height as f32);
+    let inside = share_inside(whole, w, h);
     let (left, right) = (left as f32 / w, (right + 1) as f32 / w);
     let (top, bottom) = (top as f32 / h, (bottom + 1) as f32 / h);
     Some(Truth {
         id: object.id,
         label: object.kind.label(),
         bbox: BBox::from_corners(left, top, right, bottom),
-        visible: (visible as f32 / pixels as f32).min(1.0),
+        visible: (visible as f32 / pixels as f32).min(1.0) * inside,
     })
+}
+
+/// Share of a box in pixels that lies in a picture of `w` × `h`.
+fn share_inside([left, top, right, bottom]: [f32; 4], w: f32, h: f32) -> f32 {
+    let along = |from: f32, to: f32, limit: f32| {
+        ((to.min(limit) - from.max(0.0)) / (to - from).max(f32::EPSILON)).clamp(0.0, 1.0)
+    };
+    along(left, right, w) * along(top, bottom, h)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The shapes that move through the street, in metres, side view.
 
-use crate::brush::{Brush, Px};
+use crate::brush::{Brush, Point};
 use crate::colour::{Yuv, rgb};
 use crate::dice::Dice;
+use crate::look::near;
 
 /// What a sprite shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +50,9 @@ impl Kind {
 /// Where a sprite stands and how it moves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pose {
-    /// The middle of the ground under it, in pixels.
-    pub(crate) foot: Px,
-    /// Pixels per metre.
+    /// The middle of the ground under it, in units of the street.
+    pub(crate) foot: Point,
+    /// Units per metre.
     pub(crate) scale: f32,
     /// 1.0: to the right; -1.0: to the left.
     pub(crate) facing: f32,
@@ -61,11 +62,11 @@ pub(crate) struct Pose {
 
 impl Pose {
     /// A point `x` metres ahead of the middle and `y` metres above the ground.
-    fn at(&self, x: f32, y: f32) -> Px {
+    fn at(&self, x: f32, y: f32) -> Point {
         (self.foot.0 + self.facing * x * self.scale, self.foot.1 - y * self.scale)
     }
 
-    fn points<const N: usize>(&self, metres: [(f32, f32); N]) -> [Px; N] {
+    fn points<const N: usize>(&self, metres: [(f32, f32); N]) -> [Point; N] {
         metres.map(|(x, y)| self.at(x, y))
     }
 }
@@ -103,7 +104,8 @@ const HAIR: [[u8; 3]; 4] = [[40, 28, 20], [90, 60, 35], [180, 150, 90], [120, 12
 const FURS: [[u8; 3]; 4] = [[110, 74, 44], [60, 52, 48], [205, 180, 140], [150, 140, 132]];
 
 fn pick(dice: &mut Dice, colours: &[[u8; 3]]) -> Yuv {
-    let [r, g, b] = colours[dice.below(colours.len() as u32) as usize];
+    let colour = colours[dice.below(colours.len() as u32) as usize];
+    let [r, g, b] = near(dice, colour, 16.0);
     rgb(r, g, b)
 }
 
@@ -352,7 +354,10 @@ struct Animal {
     stride: f32,
     head: f32,
     tail: (f32, f32),
-    pointed: bool,
+    /// Length of the snout, in sizes of the head.
+    snout: f32,
+    /// Points of the ears above the skull, in sizes of the head.
+    ears: f32,
 }
 
 const DOG: Animal = Animal {
@@ -362,18 +367,20 @@ const DOG: Animal = Animal {
     leg: 0.08,
     stride: 0.8,
     head: 0.12,
-    tail: (-0.58, 0.72),
-    pointed: false,
+    tail: (-0.56, 0.7),
+    snout: 1.9,
+    ears: -0.7,
 };
 const CAT: Animal = Animal {
-    back: 0.3,
-    half: 0.24,
-    thick: 0.16,
+    back: 0.33,
+    half: 0.25,
+    thick: 0.17,
     leg: 0.05,
     stride: 0.5,
     head: 0.09,
-    tail: (-0.5, 0.52),
-    pointed: true,
+    tail: (-0.42, 0.78),
+    snout: 0.85,
+    ears: 1.7,
 };
 
 fn animal(brush: &mut Brush<'_, '_>, pose: &Pose, dice: &mut Dice, of: &Animal) {
@@ -394,16 +401,13 @@ fn animal(brush: &mut Brush<'_, '_>, pose: &Pose, dice: &mut Dice, of: &Animal) 
     let skull = (of.half + of.head * 1.5, of.back + of.thick * 0.9);
     brush.limb(front, pose.at(skull.0, skull.1), of.thick * 0.7 * s, of.head * 1.2 * s, fur);
     brush.ellipse(pose.at(skull.0, skull.1), of.head * s, of.head * 0.9 * s, fur);
-    let nose = pose.at(skull.0 + of.head * 1.3, skull.1 - of.head * 0.4);
-    brush.limb(
-        pose.at(skull.0, skull.1 - of.head * 0.2),
-        nose,
-        of.head * s,
-        of.head * 0.6 * s,
-        shade(fur, 1.1),
-    );
-    let (ear, tip) = if of.pointed { (0.6, 1.7) } else { (0.9, 0.3) };
-    let top = pose.at(skull.0 - of.head * 0.4, skull.1 + of.head * ear);
-    let end = pose.at(skull.0 - of.head * 0.5, skull.1 + of.head * tip);
-    brush.limb(top, end, of.head * 0.6 * s, of.head * 0.25 * s, shade(fur, 0.7));
+    let nose = pose.at(skull.0 + of.head * of.snout, skull.1 - of.head * 0.4);
+    let brow = pose.at(skull.0, skull.1 - of.head * 0.2);
+    brush.limb(brow, nose, of.head * s, of.head * 0.6 * s, shade(fur, 1.1));
+    // Ears hang or point.
+    for x in [-0.6, 0.3] {
+        let top = pose.at(skull.0 + of.head * x, skull.1 + of.head * 0.6);
+        let end = pose.at(skull.0 + of.head * (x - 0.05), skull.1 + of.head * of.ears);
+        brush.limb(top, end, of.head * 0.6 * s, of.head * 0.25 * s, shade(fur, 0.7));
+    }
 }
