@@ -45,8 +45,9 @@ pub struct ModelManifest {
 pub struct ModelFile {
     /// File name in a models folder; no path.
     pub file: String,
-    /// Where upstream has it.
-    pub url: String,
+    /// Where upstream has it; nowhere, if the file comes with the firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// SHA-256 of the whole file, 64 lower case hexadecimal digits.
     pub sha256: String,
 }

@@ -100,17 +100,20 @@ impl ModelLibrary {
     pub(crate) fn fetch(&self, manifest: &ModelManifest) -> anyhow::Result<()> {
         fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
         for file in [&manifest.param, &manifest.bin] {
-            self.fetch_file(file)
-                .with_context(|| format!("fetching {} from {}", file.file, file.url))?;
+            let Some(url) = &file.url else {
+                bail!("{} can be fetched from nowhere: it comes with the firmware", file.file);
+            };
+            self.fetch_file(file, url)
+                .with_context(|| format!("fetching {} from {url}", file.file))?;
         }
         Ok(())
     }
 
-    fn fetch_file(&self, file: &ModelFile) -> anyhow::Result<()> {
+    fn fetch_file(&self, file: &ModelFile, url: &str) -> anyhow::Result<()> {
         let agent = ureq::Agent::new_with_config(
             ureq::Agent::config_builder().timeout_global(Some(FETCH_WITHIN)).build(),
         );
-        let mut response = agent.get(&file.url).call()?;
+        let mut response = agent.get(url).call()?;
         let part = self.own.join(format!("{}.part", file.file));
         let fetched = save(&mut response.body_mut().as_reader(), &part);
         let checked = fetched.map_err(anyhow::Error::from).and_then(|found| {
@@ -221,7 +224,7 @@ mod tests {
         for (file, name) in [(&mut manifest.param, "a.param"), (&mut manifest.bin, "a.bin")] {
             *file = ModelFile {
                 file: name.into(),
-                url: format!("http://{address}/{name}"),
+                url: Some(format!("http://{address}/{name}")),
                 sha256: sha256.into(),
             };
         }

@@ -4,7 +4,7 @@
 //! from outside.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
@@ -15,11 +15,12 @@ use edgecam_detect::{Detector, DetectorOptions, Found, ModelFiles, Precision, lo
 const BUDGET: Duration = Duration::from_millis(1500);
 
 fn main() -> std::io::Result<()> {
-    let shared = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/models"));
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
+    let dirs = ["../shared/models", "firmware/models/demo"].map(|dir| Path::new(root).join(dir));
     let mut out = std::io::stdout();
     let picture = frame(PixelFormat::Rgb, Size::new(640, 480));
     for manifest in manifest::built_in() {
-        let Ok(files) = locate::locate(&manifest, std::slice::from_ref(&shared)) else {
+        let Ok(files) = locate::locate(&manifest, &dirs) else {
             writeln!(out, "skipped: bench {}: ../shared/models is absent", manifest.name)?;
             continue;
         };

@@ -16,11 +16,12 @@ pub struct ModelFiles {
 }
 
 /// The folders to look through, best first: the one that the environment names (`EDGECAM_MODELS`),
-/// the one in the data directory, and the project's shared folder when run from a checkout.
+/// the one in the data directory; when run from a checkout, the project's shared folder and the demo
+/// model's own.
 pub fn search_path(named: Option<&Path>, data_dir: Option<&Path>) -> Vec<PathBuf> {
     let data = data_dir.map(|dir| dir.join("models"));
-    let shared = PathBuf::from("../shared/models");
-    named.map(Path::to_owned).into_iter().chain(data).chain([shared]).collect()
+    let checkout = ["../shared/models", "firmware/models/demo"].map(PathBuf::from);
+    named.map(Path::to_owned).into_iter().chain(data).chain(checkout).collect()
 }
 
 /// The files of `manifest` in the first of `dirs` that has both. One folder for both, so that no pair
@@ -48,8 +49,10 @@ mod tests {
     #[test]
     fn the_named_folder_comes_before_the_data_directory_before_the_shared_one() {
         let path = search_path(Some(Path::new("/named")), Some(Path::new("/data")));
-        assert_eq!(path, ["/named", "/data/models", "../shared/models"].map(PathBuf::from));
-        assert_eq!(search_path(None, None), [PathBuf::from("../shared/models")]);
+        let checkout = ["../shared/models", "firmware/models/demo"];
+        assert_eq!(path[..2], ["/named", "/data/models"].map(PathBuf::from));
+        assert_eq!(path[2..], checkout.map(PathBuf::from));
+        assert_eq!(search_path(None, None), checkout.map(PathBuf::from));
     }
 
     #[test]

@@ -11,11 +11,12 @@ use crate::Error;
 pub const INPUT_MULTIPLE: u32 = 32;
 
 /// The manifests that EdgeCam comes with, as TOML.
-const BUILT_IN: [&str; 4] = [
+const BUILT_IN: [&str; 5] = [
     include_str!("../../../models/nanodet_m_320.toml"),
     include_str!("../../../models/nanodet_m_416.toml"),
     include_str!("../../../models/nanodet_plus_m_320.toml"),
     include_str!("../../../models/nanodet_plus_m_416.toml"),
+    include_str!("../../../models/demo/demo.toml"),
 ];
 
 /// The manifests that EdgeCam comes with.
@@ -132,7 +133,8 @@ mod tests {
         let names: Vec<_> = built_in().into_iter().map(|manifest| manifest.name).collect();
         let expected =
             ["nanodet-m_320", "nanodet-m_416", "nanodet-plus-m_320", "nanodet-plus-m_416"];
-        assert_eq!(names, expected);
+        assert_eq!(names[..4], expected);
+        assert_eq!(names[4..], ["edgecam-demo_416x256"]);
     }
 
     #[test]

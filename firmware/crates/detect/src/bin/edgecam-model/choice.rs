@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use api::manifest::ModelManifest;
+use api::manifest::{LabelSet, ModelLabels, ModelManifest};
 use clap::Args;
 use edgecam_detect::{ModelFiles, locate, manifest};
 
 #[derive(Args)]
 pub(crate) struct Choice {
     /// A model: the name of a built-in one, or its manifest file (whose folder is looked through
-    /// first). Can be given several times; all built-in ones if it is not
+    /// first). Can be given several times; all built-in ones of COCO if it is not
     #[arg(long = "model", value_name = "NAME|manifest.toml")]
     names: Vec<String>,
     /// Folder of the models
@@ -22,7 +22,10 @@ impl Choice {
     /// The models, each with its files.
     pub(crate) fn models(&self) -> anyhow::Result<Vec<(ModelManifest, ModelFiles)>> {
         if self.names.is_empty() {
-            return manifest::built_in().into_iter().map(|m| self.with_files(m, None)).collect();
+            // The demo model knows a drawn street, not the pictures that the others are judged by.
+            let of_coco = |m: &ModelManifest| m.labels == ModelLabels::Set(LabelSet::Coco80);
+            let models = manifest::built_in().into_iter().filter(of_coco);
+            return models.map(|m| self.with_files(m, None)).collect();
         }
         self.names.iter().map(|name| self.find(name)).collect()
     }
