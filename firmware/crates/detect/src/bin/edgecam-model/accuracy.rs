@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// A Python with pycocotools
     #[arg(long, env = "EDGECAM_PYTHON", default_value = "python3")]
     python: PathBuf,
+    /// A line for every class too
+    #[arg(long)]
+    classes: bool,
     /// Threads of one inference
     #[arg(long, default_value_t = 1)]
     threads: u32,
@@ -92,7 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut detector = Detector::load(&manifest, &files, options)?;
         detector.set_params(&params())?;
         let results = detect_all(&mut detector, &frames, &truth)?;
-        let (map, ap50) = judge(&args.python, &annotations, &results)?;
+        let Verdict { map, ap50, classes } = judge(&args.python, &annotations, &results)?;
         let reference = reference(&manifest).filter(|_| is_default);
         let close = reference.is_none_or(|reference| (map - reference).abs() <= TOLERANCE);
         all_close &= close;
@@ -103,6 +106,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} reference {reference}{verdict}"
         );
         writeln!(std::io::stdout(), "{line}")?;
+        for class in classes.iter().filter(|_| args.classes) {
+            writeln!(std::io::stdout(), "accuracy {model} {size} {class}")?;
+        }
     }
     Ok(if all_close { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -165,8 +171,15 @@ fn detect_all(
     Ok(results)
 }
 
-/// mAP and AP50 of `results`, in percent.
-fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<(f64, f64)> {
+/// What pycocotools says, in percent.
+struct Verdict {
+    map: f64,
+    ap50: f64,
+    /// A line for every class.
+    classes: Vec<String>,
+}
+
+fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<Verdict> {
     let file = std::env::temp_dir().join(format!("edgecam-accuracy-{}.json", std::process::id()));
     std::fs::write(&file, serde_json::to_vec(results)?)
         .with_context(|| format!("writing {}", file.display()))?;
@@ -180,9 +193,19 @@ fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Resul
         python.display(),
         String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no reason given")
     );
-    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    match numbers.as_slice() {
-        &[map, ap50] => Ok((map, ap50)),
-        _ => anyhow::bail!("{} answered {text:?} instead of two numbers", python.display()),
-    }
+    let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let two = |words: Vec<&str>| match words[..] {
+        [map, ap50] => Some((map.parse().ok()?, ap50.parse().ok()?)),
+        _ => None,
+    };
+    let Some((map, ap50)) = lines.next().and_then(two) else {
+        anyhow::bail!("{} answered {text:?} instead of two numbers", python.display());
+    };
+    let class = |words: Vec<&str>| match words[..] {
+        [name, map, ap50, objects] => {
+            Some(format!("class {name} mAP {map} AP50 {ap50} objects {objects}"))
+        }
+        _ => None,
+    };
+    Ok(Verdict { map, ap50, classes: lines.filter_map(class).collect() })
 }
