@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench accuracy openapi clean
+.PHONY: help setup run test lint bench accuracy demo-model openapi clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -22,7 +22,7 @@ endif
 LOCKED := $(if $(CI),--locked)
 
 help: ## what there is to do
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 setup: ## all set-up and nothing else (the others do what they need of it)
 	@firmware/setup/setup.sh all
@@ -47,6 +47,10 @@ bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
 accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, IMAGES=folder ANNOTATIONS=file.json for others
 	@firmware/setup/setup.sh accuracy
 	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+
+demo-model: ## train the demo model anew and judge it: up to an hour on 2 quiet cores
+	@firmware/setup/setup.sh train
+	@firmware/setup/demo-model.sh
 
 openapi: ## write api/openapi.json anew
 	@cargo run -q -p edgecamd -- openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json

@@ -6,7 +6,8 @@
 # usage: setup.sh run        what `make run` needs
 #        setup.sh test       that, and what `make test` and `make bench` need
 #        setup.sh accuracy   what `make run` needs, and pycocotools
-#        setup.sh all        everything, MediaMTX also when it failed a moment ago
+#        setup.sh train      what `make demo-model` needs: PyTorch and pnnx
+#        setup.sh all        everything but train, MediaMTX also when it failed a moment ago
 #
 # EDGECAM_CACHE names the folder for all products (~/.cache/edgecam), EDGECAM_JOBS
 # the number of parallel compilers (one per core).
@@ -20,6 +21,7 @@ case ${1:-} in
 run) steps=(toolchains packages ncnn mediamtx) level=run ;;
 test) steps=(toolchains packages ncnn mediamtx cargo-deny) level=test ;;
 accuracy) steps=(toolchains packages ncnn accuracy) level=run ;;
+train) steps=(toolchains packages ncnn train) level=run ;;
 all) steps=(toolchains packages ncnn mediamtx cargo-deny accuracy) level=test retry=(--retry) ;;
 *) sed -n 's/^# \(usage\|  *setup\.sh\)/\1/p' "$0" >&2; exit 2 ;;
 esac
@@ -32,6 +34,7 @@ for step in "${steps[@]}"; do
     mediamtx) "$SETUP_DIR/mediamtx.sh" "${retry[@]}" ;;
     cargo-deny) "$SETUP_DIR/cargo-deny.sh" ;;
     accuracy) "$SETUP_DIR/accuracy.sh" ;;
+    train) "$SETUP_DIR/train.sh" ;;
     esac
 done
 

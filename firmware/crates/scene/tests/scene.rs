@@ -85,3 +85,21 @@ fn what_is_hidden_is_told() {
         (0..1500).step_by(5).any(|n| frame(&mut renderer, n).1.iter().any(|t| t.visible < 0.7));
     assert!(hidden, "nothing ever hides anything");
 }
+
+#[test]
+fn what_comes_in_over_the_edge_is_seen_little_by_little() {
+    let mut renderer = street(9);
+    let at_edge = |t: &Truth| t.bbox.x == 0.0 || t.bbox.right() >= 1.0;
+    let mut known: BTreeSet<u64> = frame(&mut renderer, 0).1.into_iter().map(|t| t.id).collect();
+    let (mut came, mut sudden) = (0, 0);
+    for n in 1..1000 {
+        for t in frame(&mut renderer, n).1 {
+            if known.insert(t.id) && at_edge(&t) {
+                came += 1;
+                sudden += u32::from(t.visible >= 0.3);
+            }
+        }
+    }
+    // What came in behind someone may be half there when it is seen first.
+    assert!(came > 20 && sudden * 10 < came, "{sudden} of {came}");
+}
