@@ -46,7 +46,7 @@ bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
 
 accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, IMAGES=folder ANNOTATIONS=file.json for others
 	@firmware/setup/setup.sh accuracy
-	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy --int8 $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
 
 demo-model: ## train the demo model anew and judge it: up to an hour on 2 quiet cores
 	@firmware/setup/setup.sh train

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use base::error::{ErrorKind, Kind};
 use domain::{BBox, PixelFormat, Size};
 
+use crate::quantize::QuantizeError;
+
 /// Why there is no detector, or no answer from it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,6 +20,18 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A file cannot be written.
+    #[error("writing {}", path.display())]
+    WriteFile {
+        /// The file, or the folder for it.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A model cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
     /// A manifest is no TOML, or not what a manifest is made of.
     #[error("{origin} is not a model manifest: line {line}: {reason}")]
     Manifest {
@@ -101,13 +115,13 @@ pub enum Error {
 impl Kind for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ReadFile { .. } => ErrorKind::Unavailable,
+            Self::ReadFile { .. } | Self::WriteFile { .. } => ErrorKind::Unavailable,
             Self::Missing { .. } => ErrorKind::NotFound,
             Self::Manifest { .. }
             | Self::Contradiction { .. }
             | Self::FrameBytes { .. }
             | Self::Region { .. } => ErrorKind::InvalidArgument,
-            Self::Misfit { .. } => ErrorKind::FailedPrecondition,
+            Self::Misfit { .. } | Self::Quantize(_) => ErrorKind::FailedPrecondition,
             Self::Preprocess { .. } | Self::Network { .. } => ErrorKind::Internal,
         }
     }

@@ -13,6 +13,7 @@
 //! | [`nms`] | of overlapping boxes the best (pure) |
 //! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
 //! | [`detector`] | all of it in a row |
+//! | [`quantize`] | a floating-point model → one in 8-bit integers |
 //!
 //! Order of a frame, which is the meaning of the parameters: scores are held against the thresholds
 //! of their classes; boxes against everything that asks for size and shape; the best `top_k` go into
@@ -29,6 +30,7 @@ pub mod manifest;
 pub mod model;
 pub mod nms;
 pub mod preprocess;
+pub mod quantize;
 mod resample;
 
 pub use detector::{Detector, Found};

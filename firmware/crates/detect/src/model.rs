@@ -237,15 +237,24 @@ impl HeadOutput<'_> {
 }
 
 /// The bytes of `path`, if they are what the manifest promises.
-fn read(manifest: &ModelManifest, file: &ModelFile, path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(
+    manifest: &ModelManifest,
+    file: &ModelFile,
+    path: &Path,
+) -> Result<Vec<u8>, Error> {
     let bytes =
         std::fs::read(path).map_err(|source| Error::ReadFile { path: path.to_owned(), source })?;
-    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(&bytes);
     if hash != file.sha256 {
         let found = format!("{hash} ({} bytes)", bytes.len());
         return Err(misfit(manifest, file, format!("SHA-256 {}", file.sha256), found));
     }
     Ok(bytes)
+}
+
+/// The SHA-256 of `bytes` as a manifest writes it.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether the structure has every blob that the manifest names.

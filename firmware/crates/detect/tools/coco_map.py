@@ -1,7 +1,6 @@
 """COCO's mAP of a detection result, by pycocotools: `coco_map.py ANNOTATIONS RESULTS`.
 
-Prints mAP (IoU 0.50:0.95) and AP50 of the pictures that the annotations name, in percent; then a
-line a class that has objects there: its name, the same two, the number of its objects.
+Prints mAP (IoU 0.50:0.95) and AP50 of the pictures that the annotations name, in percent.
 """
 
 import contextlib
@@ -18,10 +17,3 @@ with contextlib.redirect_stdout(io.StringIO()):  # it tells its progress there
     judge.accumulate()
     judge.summarize()
 print(f"{100 * judge.stats[0]:.3f} {100 * judge.stats[1]:.3f}")
-precision = judge.eval["precision"]  # IoU, recall, class, area, most boxes
-for n, id in enumerate(judge.params.catIds):
-    count = len(truth.getAnnIds(catIds=[id], iscrowd=False))
-    if count:
-        ap, ap50 = precision[:, :, n, 0, 2].mean(), precision[0, :, n, 0, 2].mean()
-        name = truth.cats[id]["name"].replace(" ", "_")
-        print(f"{name} {100 * ap:.3f} {100 * ap50:.3f} {count}")

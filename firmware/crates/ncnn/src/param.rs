@@ -52,37 +52,7 @@ pub struct Param {
 impl Param {
     /// Checks the text of a `.param` file.
     pub fn parse(text: &str) -> Result<Self, ParamError> {
-        let mut lines = text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line.trim()))
-            .filter(|(_, line)| !line.is_empty());
-        let (at, first) = lines.next().unwrap_or((1, ""));
-        if first != MAGIC {
-            return Err(fail(at, format!("{MAGIC} must stand here, not {:?}", shorten(first))));
-        }
-        let (at, header) = lines.next().unwrap_or((at + 1, ""));
-        let counts: Vec<usize> = header.split_whitespace().filter_map(|w| w.parse().ok()).collect();
-        let &[layer_count, blob_count] = counts.as_slice() else {
-            return Err(fail(at, "the number of layers and of blobs must stand here"));
-        };
-        let mut graph = Graph::default();
-        let mut layers = 0;
-        for (line, text) in lines {
-            graph.add(&Layer::parse(text).map_err(|reason| fail(line, reason))?, line)?;
-            layers += 1;
-        }
-        if layers != layer_count || layers == 0 {
-            return Err(fail(
-                at,
-                format!("{layer_count} layers are announced, {layers} are there"),
-            ));
-        }
-        if graph.blobs.len() != blob_count {
-            let found = graph.blobs.len();
-            return Err(fail(at, format!("{blob_count} blobs are announced, {found} are there")));
-        }
-        Ok(graph.finish())
+        read(text).map(|(_, graph)| graph.finish())
     }
 
     /// Whether a layer makes a blob of that name.
@@ -101,6 +71,48 @@ impl Param {
     }
 }
 
+/// The layers of a `.param` file in its order, checked as by [`Param::parse`].
+///
+/// # Errors
+/// As [`Param::parse`].
+pub fn layers(text: &str) -> Result<Vec<Layer<'_>>, ParamError> {
+    read(text).map(|(layers, _)| layers)
+}
+
+/// The layers of a `.param` file in its order, with the graph that they make.
+fn read(text: &str) -> Result<(Vec<Layer<'_>>, Graph), ParamError> {
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty());
+    let (at, first) = lines.next().unwrap_or((1, ""));
+    if first != MAGIC {
+        return Err(fail(at, format!("{MAGIC} must stand here, not {:?}", shorten(first))));
+    }
+    let (at, header) = lines.next().unwrap_or((at + 1, ""));
+    let counts: Vec<usize> = header.split_whitespace().filter_map(|w| w.parse().ok()).collect();
+    let &[layer_count, blob_count] = counts.as_slice() else {
+        return Err(fail(at, "the number of layers and of blobs must stand here"));
+    };
+    let mut graph = Graph::default();
+    let mut layers = Vec::new();
+    for (line, text) in lines {
+        let layer = Layer::parse(line, text).map_err(|reason| fail(line, reason))?;
+        graph.add(&layer)?;
+        layers.push(layer);
+    }
+    if layers.len() != layer_count || layers.is_empty() {
+        let found = layers.len();
+        return Err(fail(at, format!("{layer_count} layers are announced, {found} are there")));
+    }
+    if graph.blobs.len() != blob_count {
+        let found = graph.blobs.len();
+        return Err(fail(at, format!("{blob_count} blobs are announced, {found} are there")));
+    }
+    Ok((layers, graph))
+}
+
 #[derive(Default)]
 struct Graph {
     blobs: Vec<String>,
@@ -111,7 +123,8 @@ struct Graph {
 }
 
 impl Graph {
-    fn add(&mut self, layer: &Layer<'_>, line: usize) -> Result<(), ParamError> {
+    fn add(&mut self, layer: &Layer<'_>) -> Result<(), ParamError> {
+        let line = layer.line;
         layer.check_arity().map_err(|reason| fail(line, reason))?;
         for &bottom in &layer.bottoms {
             if !self.made.contains(bottom) {
@@ -156,18 +169,26 @@ impl Graph {
     }
 }
 
-struct Layer<'t> {
-    kind: &'t str,
-    name: &'t str,
-    bottoms: Vec<&'t str>,
-    tops: Vec<&'t str>,
+/// A layer, as its line says it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer<'t> {
+    /// Its line, from 1.
+    pub line: usize,
+    /// What it does, such as `Convolution`.
+    pub kind: &'t str,
+    /// Its name; nothing keeps two layers from having the same.
+    pub name: &'t str,
+    /// Blobs that it reads.
+    pub bottoms: Vec<&'t str>,
+    /// Blobs that it makes.
+    pub tops: Vec<&'t str>,
     /// First number of each parameter.
     params: HashMap<i32, f64>,
 }
 
 impl<'t> Layer<'t> {
-    fn parse(line: &'t str) -> Result<Self, String> {
-        let mut words = line.split_whitespace();
+    fn parse(line: usize, text: &'t str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
         let mut next = |what: &str| words.next().ok_or_else(|| format!("{what} is missing"));
         let kind = next("the layer's type")?;
         let name = next("the layer's name")?;
@@ -204,7 +225,7 @@ impl<'t> Layer<'t> {
             let (id, first) = parameter(word, tops.len())?;
             params.insert(id, first);
         }
-        Ok(Self { kind, name, bottoms, tops, params })
+        Ok(Self { line, kind, name, bottoms, tops, params })
     }
 
     /// ncnn's layers index their blobs without asking how many there are.
@@ -234,8 +255,13 @@ impl<'t> Layer<'t> {
         self.param(6)?.checked_div(per_channel)
     }
 
+    /// Parameter `id`; of an array the first value. `None` where the line does not give it.
+    pub fn number(&self, id: i32) -> Option<f64> {
+        self.params.get(&id).copied()
+    }
+
     fn param(&self, id: i32) -> Option<usize> {
-        let value = *self.params.get(&id)?;
+        let value = self.number(id)?;
         (value >= 0.0 && value.fract() == 0.0 && value < 1e9).then_some(value as usize)
     }
 }
@@ -311,6 +337,15 @@ BinaryOp     add   2 1 c0 c1 sum 0=0
         assert_eq!(param.inputs(), [Input { name: "data".into(), channels: Some(3) }]);
         assert_eq!(param.outputs(), ["sum"]);
         assert!(param.has_blob("c1") && !param.has_blob("conv"));
+    }
+
+    #[test]
+    fn layers_come_in_the_order_of_the_file_with_their_lines_and_first_numbers() {
+        let layers = layers(NET).unwrap();
+        assert_eq!(layers.iter().map(|l| l.line).collect::<Vec<_>>(), [3, 4, 5, 6]);
+        let conv = &layers[1];
+        assert_eq!((conv.kind, conv.name, &conv.tops[..]), ("Convolution", "conv", &["c"][..]));
+        assert_eq!([6, 10, 9].map(|id| conv.number(id)), [Some(108.0), Some(0.1), None]);
     }
 
     #[test]

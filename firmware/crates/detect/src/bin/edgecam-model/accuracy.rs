@@ -1,5 +1,6 @@
-//! `make accuracy`: the mAP of models, the detector over pictures with COCO annotations, judged by pycocotools. Fails
-//! when a model is off its reference by more than [`TOLERANCE`].
+//! `make accuracy`: the mAP of models, the detector over pictures with COCO annotations, judged by
+//! pycocotools. Fails when a model is off its reference by more than [`TOLERANCE`], or in 8 bits below
+//! itself in floating point by more than [`INT8_TOLERANCE`].
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,11 +10,13 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context as _, ensure};
 use api::manifest::ModelManifest;
 use domain::{DetectionParams, Frame};
-use edgecam_detect::{Detector, DetectorOptions, Precision};
+use edgecam_detect::quantize::package;
+use edgecam_detect::{Detector, DetectorOptions, ModelFiles, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Choice;
 use crate::pictures;
+use crate::quantize::{self, Tuning};
 
 const JUDGE: &str = include_str!("../../../tools/coco_map.py");
 
@@ -26,6 +29,8 @@ const REFERENCE: [(&str, f64); 4] = [
 ];
 /// How far from its reference a model may be, in mAP.
 const TOLERANCE: f64 = 0.5;
+/// How far below floating point a model in 8 bits may be, in mAP.
+const INT8_TOLERANCE: f64 = 1.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,12 +45,12 @@ pub(crate) struct Args {
     /// A Python with pycocotools
     #[arg(long, env = "EDGECAM_PYTHON", default_value = "python3")]
     python: PathBuf,
-    /// A line for every class too
+    /// Judges each model in 8 bits too. It is quantized twice, with every other picture, and judged on
+    /// the pictures that it was not quantized with
     #[arg(long)]
-    classes: bool,
-    /// Threads of one inference
-    #[arg(long, default_value_t = 1)]
-    threads: u32,
+    int8: bool,
+    #[command(flatten)]
+    tuning: Tuning,
 }
 
 /// The part of a COCO annotation file that is needed here.
@@ -88,14 +93,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let truth: Annotations = serde_json::from_str(&text)
         .with_context(|| format!("{} is not in COCO's format", annotations.display()))?;
     let frames = read_frames(&truth, &images)?;
-    let options = DetectorOptions { threads: args.threads, precision: Precision::Full };
+    let threads = args.tuning.options().threads;
+    let options = DetectorOptions { threads, precision: Precision::Full };
+    let test = Test { annotations: &annotations, truth: &truth, python: &args.python, options };
 
     let mut all_close = true;
     for (manifest, files) in args.choice.models()? {
-        let mut detector = Detector::load(&manifest, &files, options)?;
-        detector.set_params(&params())?;
-        let results = detect_all(&mut detector, &frames, &truth)?;
-        let Verdict { map, ap50, classes } = judge(&args.python, &annotations, &results)?;
+        let results = test.detect(&manifest, &files, frames.iter())?;
+        let (map, ap50) = test.judge(&results)?;
         let reference = reference(&manifest).filter(|_| is_default);
         let close = reference.is_none_or(|reference| (map - reference).abs() <= TOLERANCE);
         all_close &= close;
@@ -106,11 +111,70 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} reference {reference}{verdict}"
         );
         writeln!(std::io::stdout(), "{line}")?;
-        for class in classes.iter().filter(|_| args.classes) {
-            writeln!(std::io::stdout(), "accuracy {model} {size} {class}")?;
+        if args.int8 {
+            let (results, layers) = test.quantized(&manifest, &files, &frames, &args.tuning)?;
+            let (int8_map, ap50) = test.judge(&results)?;
+            let close = map - int8_map <= INT8_TOLERANCE;
+            all_close &= close;
+            let verdict = if close { "" } else { " (off)" };
+            let line = format!(
+                "accuracy {model} {size} int8 mAP {int8_map:.1} AP50 {ap50:.1} against float {:+.1}{verdict}, {layers}",
+                int8_map - map
+            );
+            writeln!(std::io::stdout(), "{line}")?;
         }
     }
     Ok(if all_close { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What models are judged with.
+struct Test<'a> {
+    annotations: &'a Path,
+    truth: &'a Annotations,
+    python: &'a Path,
+    options: DetectorOptions,
+}
+
+impl Test<'_> {
+    fn detect<'f>(
+        &self,
+        manifest: &ModelManifest,
+        files: &ModelFiles,
+        frames: impl Iterator<Item = &'f Frame>,
+    ) -> anyhow::Result<Vec<Result>> {
+        let mut detector = Detector::load(manifest, files, self.options)?;
+        detector.set_params(&params())?;
+        detect_all(&mut detector, frames, self.truth)
+    }
+
+    /// What the model finds in 8 bits, and how many layers are: two halves of the pictures, each seen
+    /// by the model that was quantized with the other.
+    fn quantized(
+        &self,
+        manifest: &ModelManifest,
+        files: &ModelFiles,
+        frames: &[Frame],
+        tuning: &Tuning,
+    ) -> anyhow::Result<(Vec<Result>, String)> {
+        let half = |odd: bool| frames.iter().skip(usize::from(odd)).step_by(2);
+        let (mut results, mut layers) = (Vec::new(), Vec::new());
+        for odd in [false, true] {
+            let seen: Vec<_> = half(odd).collect();
+            let made = quantize::quantize(manifest, files, &tuning.options(), &seen, &mut |_| {})?;
+            layers.push(made.report.quantized().to_string());
+            if odd {
+                layers.push(format!("of {} layers in 8 bits", made.report.layers.len()));
+            }
+            let dir = tempfile::tempdir().context("making a folder for the quantized model")?;
+            let package = package::write(dir.path(), manifest, &made)?;
+            results.extend(self.detect(&package.manifest, &package.files, half(!odd))?);
+        }
+        Ok((results, layers.join(" ")))
+    }
+
+    fn judge(&self, results: &[Result]) -> anyhow::Result<(f64, f64)> {
+        judge(self.python, self.annotations, results)
+    }
 }
 
 /// `nanodet-m_320` → `nanodet-m`.
@@ -139,23 +203,21 @@ fn params() -> DetectionParams {
     }
 }
 
-fn read_frames(truth: &Annotations, images: &Path) -> anyhow::Result<Vec<(u64, Frame)>> {
-    let read = |picture: &Picture| {
-        Ok((picture.id, pictures::read(&images.join(&picture.file_name), picture.id)?))
-    };
+fn read_frames(truth: &Annotations, images: &Path) -> anyhow::Result<Vec<Frame>> {
+    let read = |picture: &Picture| pictures::read(&images.join(&picture.file_name), picture.id);
     truth.images.iter().map(read).collect()
 }
 
-fn detect_all(
+fn detect_all<'f>(
     detector: &mut Detector,
-    frames: &[(u64, Frame)],
+    frames: impl Iterator<Item = &'f Frame>,
     truth: &Annotations,
 ) -> anyhow::Result<Vec<Result>> {
     let categories: BTreeMap<String, u64> =
         truth.categories.iter().map(|c| (c.name.replace(' ', "_"), c.id)).collect();
     let labels = detector.labels().clone();
     let mut results = Vec::new();
-    for (image_id, frame) in frames {
+    for frame in frames {
         let found = detector.detect(frame)?;
         for detection in &found.detections {
             // A class that the annotations do not know cannot be judged.
@@ -164,22 +226,15 @@ fn detect_all(
             let (width, height) = (frame.size.width as f32, frame.size.height as f32);
             let b = detection.bbox;
             let bbox = [b.x * width, b.y * height, b.w * width, b.h * height];
-            results.push(Result { image_id: *image_id, category_id, bbox, score: detection.score });
+            results.push(Result { image_id: frame.seq, category_id, bbox, score: detection.score });
         }
     }
-    ensure!(!results.is_empty(), "nothing at all was found in {} pictures", frames.len());
     Ok(results)
 }
 
-/// What pycocotools says, in percent.
-struct Verdict {
-    map: f64,
-    ap50: f64,
-    /// A line for every class.
-    classes: Vec<String>,
-}
-
-fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<Verdict> {
+/// mAP and AP50 of `results`, in percent.
+fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<(f64, f64)> {
+    ensure!(!results.is_empty(), "nothing at all was found");
     let file = std::env::temp_dir().join(format!("edgecam-accuracy-{}.json", std::process::id()));
     std::fs::write(&file, serde_json::to_vec(results)?)
         .with_context(|| format!("writing {}", file.display()))?;
@@ -193,19 +248,9 @@ fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Resul
         python.display(),
         String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no reason given")
     );
-    let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let two = |words: Vec<&str>| match words[..] {
-        [map, ap50] => Some((map.parse().ok()?, ap50.parse().ok()?)),
-        _ => None,
-    };
-    let Some((map, ap50)) = lines.next().and_then(two) else {
-        anyhow::bail!("{} answered {text:?} instead of two numbers", python.display());
-    };
-    let class = |words: Vec<&str>| match words[..] {
-        [name, map, ap50, objects] => {
-            Some(format!("class {name} mAP {map} AP50 {ap50} objects {objects}"))
-        }
-        _ => None,
-    };
-    Ok(Verdict { map, ap50, classes: lines.filter_map(class).collect() })
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match numbers.as_slice() {
+        &[map, ap50] => Ok((map, ap50)),
+        _ => anyhow::bail!("{} answered {text:?} instead of two numbers", python.display()),
+    }
 }

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`accuracy`] | mAP of models on pictures with COCO annotations |
 //! | [`choice`] | which models a command is about |
-//! | [`pictures`] | picture files → frames |
+//! | [`pictures`] | pictures from files and cameras → frames |
+//! | [`quantize`] | a floating-point model → one in 8-bit integers |
 
 mod accuracy;
 mod choice;
 mod pictures;
+mod quantize;
 
 use std::process::ExitCode;
 
@@ -25,10 +27,13 @@ struct Args {
 enum Command {
     /// Prints the mAP of models on pictures with COCO annotations
     Accuracy(accuracy::Args),
+    /// Makes models in 8-bit integers of floating-point ones, and says what that costs
+    Quantize(quantize::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         Command::Accuracy(args) => accuracy::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
     }
 }
