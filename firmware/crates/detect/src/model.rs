@@ -39,7 +39,8 @@ pub enum Precision {
 }
 
 impl DetectorOptions {
-    fn to_ncnn(self) -> Opt {
+    /// The same in ncnn's words.
+    pub fn to_ncnn(self) -> Opt {
         let half = self.precision == Precision::Half;
         let bfloat = self.precision == Precision::Bfloat;
         Opt {
