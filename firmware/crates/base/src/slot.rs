@@ -1,10 +1,12 @@
 //! The newest value, overwritten until taken; overwrites are counted.
 //!
 //! Between a producer that must never wait (the tap on a streaming thread) and a consumer that may
-//! be slow (the detector): the consumer always gets the newest value and never an older one.
+//! be slow (the detector): the consumer always gets the newest value and never an older one. It can say
+//! when it will want the next, so that the producer need not make what nobody will see, and give
+//! values back for their storage to be used again.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A place for one value; clones share it.
 #[derive(Debug)]
@@ -19,7 +21,11 @@ struct Inner<T> {
 #[derive(Debug)]
 struct State<T> {
     value: Option<T>,
-    overwritten: u64,
+    /// Given back, for its storage.
+    spent: Option<T>,
+    /// When the next value will be wanted; `None`: at any time.
+    due: Option<Instant>,
+    unseen: u64,
     closed: bool,
 }
 
@@ -42,7 +48,7 @@ impl<T> Clone for Slot<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        let state = State { value: None, overwritten: 0, closed: false };
+        let state = State { value: None, spent: None, due: None, unseen: 0, closed: false };
         Self(Arc::new(Inner { state: Mutex::new(state), filled: Condvar::new() }))
     }
 }
@@ -53,7 +59,7 @@ impl<T> Slot<T> {
         let mut state = self.lock();
         let old = state.value.replace(value);
         if old.is_some() {
-            state.overwritten += 1;
+            state.unseen += 1;
         }
         drop(state);
         self.0.filled.notify_one();
@@ -81,9 +87,33 @@ impl<T> Slot<T> {
         self.0.filled.notify_all();
     }
 
-    /// Values that were replaced before anyone took them.
+    /// Values that nobody took: replaced, or passed over by [`wants`](Self::wants).
     pub fn overwritten(&self) -> u64 {
-        self.lock().overwritten
+        self.lock().unseen
+    }
+
+    /// Says that the next value will be wanted at `due`, and none that another replaces before.
+    pub fn want_at(&self, due: Instant) {
+        self.lock().due = Some(due);
+    }
+
+    /// Whether a value that is put now may be taken before the next one comes, `interval` from now. If
+    /// not, it is counted as one that nobody took, and need not be made.
+    pub fn wants(&self, interval: Duration) -> bool {
+        let mut state = self.lock();
+        let wants = state.due.is_none_or(|due| Instant::now() + interval > due);
+        state.unseen += u64::from(!wants);
+        wants
+    }
+
+    /// Hands a value back that was taken, for its storage to be used again.
+    pub fn give_back(&self, value: T) {
+        self.lock().spent = Some(value);
+    }
+
+    /// A value that was given back.
+    pub fn spent(&self) -> Option<T> {
+        self.lock().spent.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -126,6 +156,27 @@ mod tests {
         }
         thread.join().unwrap();
         assert_eq!(last, 9_999);
+    }
+
+    #[test]
+    fn a_value_that_another_replaces_before_it_is_wanted_need_not_be_made() {
+        let slot = Slot::<u8>::default();
+        let second = Duration::from_secs(1);
+        assert!(slot.wants(second), "nobody has said when");
+        slot.want_at(Instant::now() + 10 * second);
+        assert!(!slot.wants(second), "nine more will come");
+        assert!(slot.wants(20 * second), "the next would come too late");
+        slot.want_at(Instant::now());
+        assert!(slot.wants(Duration::ZERO));
+        assert_eq!(slot.overwritten(), 1);
+    }
+
+    #[test]
+    fn a_value_given_back_can_be_had_once() {
+        let slot = Slot::default();
+        slot.give_back(7);
+        assert_eq!((slot.spent(), slot.spent()), (Some(7), None));
+        assert_eq!(slot.take(SOON), Taken::TimedOut);
     }
 
     #[test]

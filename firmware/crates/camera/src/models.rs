@@ -37,7 +37,7 @@ impl ModelSource {
         Labels::new(self.manifest.labels.names())
     }
 
-    /// The picture that the tap is to take, so that little is left to do for the detector.
+    /// The picture that a camera which scales is to give, so that little is left to do here.
     pub(crate) fn tap_fit(&self) -> TapFit {
         let size = Size::new(self.manifest.input.width, self.manifest.input.height);
         match self.manifest.input.fit {

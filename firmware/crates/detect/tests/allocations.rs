@@ -35,7 +35,7 @@ fn frame(n: u64, format: PixelFormat) -> Frame {
     let block = 4 + n as usize % 60;
     let byte = |at: usize| {
         let (x, y) = (at % 640 / block, at / 640 / block);
-        ((x * 7919 + y * 104_729 + n as usize * 31) * 2_654_435_761 >> 13) as u8
+        (((x * 7919 + y * 104_729 + n as usize * 31) * 2_654_435_761) >> 13) as u8
     };
     let data = (0..format.bytes(size)).map(byte).collect();
     let (pts, source_size, colours) = (Duration::from_millis(33 * n), size, Colours::default());

@@ -40,6 +40,8 @@ pub(super) struct Worker {
     status: DetectorStatus,
     follow: Follow,
     last_frame: Duration,
+    /// Time that the last inference took.
+    took: Duration,
     /// Whether the last inference failed.
     failing: bool,
     next_load: Instant,
@@ -72,6 +74,7 @@ impl Worker {
             detector: None,
             status,
             last_frame: monotonic(),
+            took: Duration::ZERO,
             failing: false,
             next_load: Instant::now(),
             next_infer: Instant::now(),
@@ -98,6 +101,7 @@ impl Worker {
     /// Takes commands until the next inference is due; `false` when told to stop.
     fn obey(&mut self) -> bool {
         loop {
+            self.setup.frames.want_at(self.next_infer);
             let wait = self.next_infer.saturating_duration_since(Instant::now());
             match self.commands.recv_timeout(wait) {
                 Ok(Command::Apply(config)) => self.apply(*config),
@@ -175,7 +179,10 @@ impl Worker {
             return;
         }
         match self.setup.frames.take(FRAME_WAIT) {
-            Taken::Value(frame) => self.infer(&frame),
+            Taken::Value(frame) => {
+                self.infer(&frame);
+                self.setup.frames.give_back(frame);
+            }
             Taken::TimedOut => self.go_blind_when_late(),
             Taken::Closed => self.wait(FRAME_WAIT),
         }
@@ -186,8 +193,13 @@ impl Worker {
 
     fn infer(&mut self, frame: &Frame) {
         let Some(detector) = &mut self.detector else { return };
-        self.next_infer = Instant::now() + self.setup.config.detector.min_interval;
-        let found = match detector.detect(frame) {
+        let began = Instant::now();
+        let min_interval = self.setup.config.detector.min_interval;
+        self.next_infer = began + min_interval;
+        self.setup.frames.want_at(began + self.took.max(min_interval));
+        let found = detector.detect(frame);
+        self.took = began.elapsed();
+        let found = match found {
             Ok(found) => found.clone(),
             Err(error) => {
                 let sentence = base::error::chain(&error);
