@@ -87,7 +87,7 @@ pub fn samples(
     let plain = match looks {
         Looks::Plain => true,
         Looks::Varied => false,
-        Looks::Mixed => scene % 4 == 0,
+        Looks::Mixed => scene.is_multiple_of(4),
     };
     let look = if plain { Look::plain() } else { Look::varied(seed) };
     let mut renderer = SceneRenderer::with_look(seed, size, FPS, look);

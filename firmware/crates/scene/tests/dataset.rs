@@ -7,7 +7,7 @@ use std::process::Command;
 
 use domain::Size;
 use edgecam_scene::Look;
-use edgecam_scene::dataset::{LEAST_VISIBLE, Looks, Split, samples, scaled};
+use edgecam_scene::dataset::{Looks, Split, samples, scaled};
 use serde_json::Value;
 
 fn write(out: &Path, more: &[&str]) -> Value {

@@ -96,7 +96,7 @@ fn what_comes_in_over_the_edge_is_seen_little_by_little() {
         for t in frame(&mut renderer, n).1 {
             if known.insert(t.id) && at_edge(&t) {
                 came += 1;
-                sudden += u32::from(t.visible >= 0.3);
+                sudden += u32::from(t.visible >= 0.5);
             }
         }
     }
