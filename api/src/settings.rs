@@ -93,6 +93,13 @@ pub struct DataSettings {
     /// Most events that are kept, 1000..=100000000; beyond it the oldest announced ones are deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_max: Option<u64>,
+    /// Most bytes of track history that are kept, in MB, 0..=100000; beyond it the oldest goes. 0 for
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracks_max_mb: Option<u32>,
+    /// Days after which track history goes, 1..=3650.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracks_max_days: Option<u32>,
 }
 
 /// The MQTT session.
@@ -228,6 +235,8 @@ pub struct CameraSettings {
     pub detection: DetectionSettings,
     /// How found objects are followed.
     pub tracker: TrackerSettings,
+    /// What is remembered of what was tracked.
+    pub history: HistorySettings,
     /// What is drawn on the picture.
     pub overlay: OverlaySettings,
     /// Zones by id.
@@ -380,6 +389,17 @@ pub struct TrackerSettings {
     /// Boxes after which a track is announced, 1..=30.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm_hits: Option<u32>,
+}
+
+/// What is remembered of what was tracked, so that changed zones and lines can be tried on the past.
+/// Live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistorySettings {
+    /// Whether the paths of tracks are stored: class, place, size and time, no pictures. How much is
+    /// kept: `data.tracks_max_mb`, `data.tracks_max_days`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
 }
 
 /// What is drawn on the picture. All fields are live.

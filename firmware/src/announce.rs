@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use api::event::{EventType, Kind, Phase, Severity, Timing};
 use jiff::{SignedDuration, Timestamp};
-use link::Happening;
-use store::NewEvent;
+use link::{Happening, TrackBatch};
+use store::{NewEvent, NewTracks};
 use ulid::Ulid;
 
 /// The wall clock and the monotonic clock, read together.
@@ -68,6 +68,18 @@ pub(crate) fn event(
             sensor_to_publish_ms: None,
         },
     })
+}
+
+/// What is to be kept of what `camera` tracked.
+pub(crate) fn tracks(camera: &str, batch: TrackBatch, body: Vec<u8>, now: Now) -> NewTracks {
+    NewTracks {
+        session: batch.session,
+        camera: camera.to_owned(),
+        labels: batch.labels,
+        from: now.wall_of(batch.from_ns),
+        to: now.wall_of(batch.to_ns),
+        body,
+    }
 }
 
 /// Where in an event's life something stands, what it is about and how much it matters.

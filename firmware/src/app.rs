@@ -11,7 +11,9 @@ use config::{Config, Loaded};
 use control::{ControlServer, Ports};
 use mqtt::{CameraSite, MqttHandle, MqttTask, Node};
 use rustix::fs::{FlockOperation, flock};
-use store::{CloseReason, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads};
+use store::{
+    CloseReason, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads, TrackLimits,
+};
 use supervise::{Launcher, Supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -114,6 +116,10 @@ fn store_options(config: &Config) -> StoreOptions {
         outbox: match config.mqtt {
             Some(_) => OutboxPolicy::Keep { max_events: config.data.outbox_max_events },
             None => OutboxPolicy::Off,
+        },
+        tracks: TrackLimits {
+            max_bytes: config.data.tracks_max_bytes,
+            max_age: config.data.tracks_max_age,
         },
     }
 }

@@ -1,12 +1,13 @@
 //! The command line.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use config::{Board, HostFacts, Layers, Loaded};
 
+use crate::backtest::BacktestArgs;
 use crate::node;
 
 /// EdgeCam: finds, follows, streams and announces what cameras see.
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     Run,
     /// Check the settings and print them as they would be used, without secrets.
     Check,
+    /// Try changed zones and lines on what a camera tracked: which events would have fired, and which
+    /// would not.
+    Backtest(BacktestArgs),
     /// Print the OpenAPI document.
     Openapi,
 }
@@ -50,6 +54,12 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
+    /// The same with another settings file, which wins over the other files.
+    pub(crate) fn with_file(mut self, file: &Path) -> Self {
+        self.settings.push(file.to_owned());
+        self
+    }
+
     /// Reads and checks the settings of all layers.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         let layers = Layers {

@@ -14,11 +14,13 @@
 //! | [`inform`] | status and health → the MQTT session |
 //! | [`node`], [`machine`] | who and what this device is |
 //! | [`watchdog`] | the sign of life for systemd |
+//! | [`backtest`] | other zones and lines, tried on what was tracked |
 //! | [`banner`] | where to look, printed once it runs |
 
 mod announce;
 mod app;
 mod args;
+mod backtest;
 mod banner;
 mod broker;
 mod cameras;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Some(Command::Openapi) => args::print(&control::openapi_json()),
+        Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
     };

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use base::shutdown::Shutdown;
-use store::{CloseReason, NewEvent, StoreError, StoreHandle};
+use store::{CloseReason, NewEvent, NewTracks, StoreError, StoreHandle};
 use tokio::sync::mpsc;
 
 /// Records that may wait.
@@ -21,6 +21,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) enum Record {
     /// An event.
     Event(Box<NewEvent>),
+    /// Some seconds of what a camera tracked; not tried again, for no event may wait for it.
+    Tracks(NewTracks),
     /// A camera's process is gone: its open events have ended.
     CameraGone {
         /// The camera.
@@ -41,9 +43,11 @@ async fn run(store: StoreHandle, mut queue: mpsc::Receiver<Record>, shutdown: Sh
     let mut records = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut records, BATCH).await > 0 {
         let mut events = Vec::with_capacity(records.len());
+        let mut tracks = Vec::new();
         for record in records.drain(..) {
             match record {
                 Record::Event(event) => events.push(*event),
+                Record::Tracks(one) => tracks.push(one),
                 Record::CameraGone { camera } => {
                     keep(&store, &shutdown, std::mem::take(&mut events)).await;
                     close(&store, &camera).await;
@@ -51,6 +55,17 @@ async fn run(store: StoreHandle, mut queue: mpsc::Receiver<Record>, shutdown: Sh
             }
         }
         keep(&store, &shutdown, events).await;
+        for one in tracks {
+            keep_tracks(&store, one).await;
+        }
+    }
+}
+
+async fn keep_tracks(store: &StoreHandle, tracks: NewTracks) {
+    let camera = tracks.camera.clone();
+    if let Err(error) = store.append_tracks(tracks).await {
+        let error = base::error::chain(&error);
+        tracing::warn!(camera, error, "some seconds of track history are lost");
     }
 }
 

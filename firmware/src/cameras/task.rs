@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::status::{CameraPhase, CameraStats, CameraStatus, Counts};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
-use link::{CameraOrder, FromCamera, Happening, Sender, ToCamera};
+use link::{CameraOrder, FromCamera, Happening, Sender, ToCamera, TrackBatch};
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Restart, StopPolicy};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -198,6 +198,7 @@ impl CameraTask {
     async fn on_message(&mut self, message: FromCamera, blob: Vec<u8>) {
         match message {
             FromCamera::Happened(happening) => self.record_happening(*happening).await,
+            FromCamera::Tracks(batch) => self.record_tracks(*batch, blob).await,
             FromCamera::Counts(counts) => {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
@@ -226,6 +227,11 @@ impl CameraTask {
                 tracing::error!(camera = self.order.camera, %error, "an event has no valid id");
             }
         }
+    }
+
+    async fn record_tracks(&mut self, batch: TrackBatch, body: Vec<u8>) {
+        let tracks = announce::tracks(&self.order.camera, batch, body, Now::read());
+        self.record(Record::Tracks(tracks)).await;
     }
 
     /// Hands a record to the recorder and waits while its queue is full (a full disk). That is not
@@ -376,6 +382,9 @@ impl CameraTask {
                 match heard {
                     Some((FromCamera::Happened(happening), _)) if from == number => {
                         self.record_happening(*happening).await;
+                    }
+                    Some((FromCamera::Tracks(batch), blob)) if from == number => {
+                        self.record_tracks(*batch, blob).await;
                     }
                     None if from == number => break,
                     _ => {}

@@ -273,6 +273,9 @@ impl Session {
                     self.say(FromCamera::Happened(Box::new(happening))).await;
                 }
             }
+            Told::Tracks(batch, blob) => {
+                let _ = self.out.send((FromCamera::Tracks(batch), blob)).await;
+            }
             Told::Counts(counts) => self.say(FromCamera::Counts(counts)).await,
             Told::Detector(detector) => {
                 self.detector = detector;
@@ -312,13 +315,17 @@ impl Session {
         let vision = self.vision;
         let ended = tokio::task::spawn_blocking(move || vision.stop());
         while let Some(told) = self.told.recv().await {
-            if let Told::Happened(happenings) = told {
-                for happening in happenings {
-                    let _ = self
-                        .out
-                        .send((FromCamera::Happened(Box::new(happening)), Vec::new()))
-                        .await;
+            match told {
+                Told::Happened(happenings) => {
+                    for happening in happenings {
+                        let message = FromCamera::Happened(Box::new(happening));
+                        let _ = self.out.send((message, Vec::new())).await;
+                    }
                 }
+                Told::Tracks(batch, blob) => {
+                    let _ = self.out.send((FromCamera::Tracks(batch), blob)).await;
+                }
+                Told::Counts(_) | Told::Detector(_) => {}
             }
         }
         let pipeline = self.pipeline;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`app`] | the life of the process: connect, configure, run, stop |
 //! | [`vision`] | the thread `ec-detect`: frames → detector → tracker → rules |
+//! | [`history`] | what is tracked, in batches, to be kept |
 //! | [`models`] | finding and loading the detector's model |
 //! | [`thermal`] | what heat asks of the detector |
 //! | [`meter`] | rates and latencies for the statistics |
@@ -17,6 +18,7 @@
 //! daemon that stores slowly slows the detector and never the stream.
 
 mod app;
+mod history;
 mod meter;
 mod models;
 mod thermal;

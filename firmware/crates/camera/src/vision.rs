@@ -30,6 +30,8 @@ use worker::Worker;
 pub(crate) enum Told {
     /// Something happened, in order.
     Happened(Vec<link::Happening>),
+    /// Some seconds of tracks, to be kept.
+    Tracks(Box<link::TrackBatch>, Vec<u8>),
     /// The counts changed.
     Counts(Counts),
     /// The detector's status changed.

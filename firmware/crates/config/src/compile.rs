@@ -83,7 +83,11 @@ fn data(check: &mut Check<'_>, settings: &Settings) -> Option<DataConfig> {
     if dir.as_deref() == Some("") {
         check.wrong("dir", None, "must be the path of a folder");
     }
+    let megabytes = check.number("tracks_max_mb", data.tracks_max_mb, 0..=100_000);
+    let days = check.number("tracks_max_days", data.tracks_max_days, 1..=3650);
     Some(DataConfig {
+        tracks_max_bytes: u64::from(megabytes) * 1_000_000,
+        tracks_max_age: Duration::from_secs(u64::from(days) * 86_400),
         outbox_max_events: check.number(
             "outbox_max_events",
             data.outbox_max_events,

@@ -49,6 +49,8 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/data/dir", Cost::Restart),
     ("/data/outbox_max_events", Cost::Restart),
     ("/data/events_max", Cost::Restart),
+    ("/data/tracks_max_mb", Cost::Restart),
+    ("/data/tracks_max_days", Cost::Restart),
     ("/mqtt/enabled", Cost::Restart),
     ("/mqtt/url", Cost::Restart),
     ("/mqtt/username", Cost::Restart),
@@ -107,6 +109,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/tracker/ema_weight", Cost::Live),
     ("/cameras/*/tracker/max_missed_ms", Cost::Live),
     ("/cameras/*/tracker/confirm_hits", Cost::Live),
+    ("/cameras/*/history/enabled", Cost::Live),
     ("/cameras/*/overlay/boxes", Cost::Live),
     ("/cameras/*/overlay/labels", Cost::Live),
     ("/cameras/*/overlay/zones", Cost::Live),
@@ -237,7 +240,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 10] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
     let CameraConfig {
         id: _,
         name,
@@ -248,6 +251,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         detector,
         detection,
         tracker,
+        history,
         overlay,
         zones,
         lines,
@@ -260,6 +264,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
         ("/detection", *detection != old.detection),
         ("/tracker", *tracker != old.tracker),
+        ("/history", *history != old.history),
         ("/overlay", *overlay != old.overlay),
         ("/zones", *zones != old.zones),
         ("/lines", *lines != old.lines),

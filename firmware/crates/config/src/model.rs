@@ -40,6 +40,10 @@ pub struct DataConfig {
     pub outbox_max_events: u64,
     /// Most events that are kept.
     pub events_max: u64,
+    /// Most bytes of track history.
+    pub tracks_max_bytes: u64,
+    /// Greatest age of track history.
+    pub tracks_max_age: Duration,
 }
 
 /// Which broker.
@@ -145,6 +149,8 @@ pub struct CameraConfig {
     pub detection: DetectionParams,
     /// How found objects are followed.
     pub tracker: TrackerParams,
+    /// Whether the paths of tracks are stored.
+    pub history: HistoryConfig,
     /// What is drawn.
     pub overlay: OverlayConfig,
     /// Zones, by id.
@@ -153,6 +159,15 @@ pub struct CameraConfig {
     pub lines: Vec<Line>,
     /// Heat; `None`: not watched.
     pub thermal: Option<ThermalConfig>,
+}
+
+/// Whether the paths of tracks are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryConfig {
+    /// They are.
+    Kept,
+    /// They are not.
+    Off,
 }
 
 /// Where pictures come from.

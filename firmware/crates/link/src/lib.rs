@@ -13,4 +13,4 @@ pub mod framing;
 pub mod message;
 
 pub use framing::{LinkError, Receiver, Sender, split};
-pub use message::{CameraOrder, FromCamera, Happening, PROTOCOL, ToCamera, track_id};
+pub use message::{CameraOrder, FromCamera, Happening, PROTOCOL, ToCamera, TrackBatch, track_id};

@@ -91,6 +91,10 @@ pub enum FromCamera {
     Counts(Counts),
     /// Something happened; in order, to be stored before it is announced.
     Happened(Box<Happening>),
+    /// Some seconds of what was tracked, to be kept; the blob is a stretch as
+    /// `domain::history::encode` writes it. At most ten seconds, and as soon as nothing is tracked any
+    /// more: that much is lost with a process that is killed.
+    Tracks(Box<TrackBatch>),
     /// Answer to [`ToCamera::Apply`].
     Applied {
         /// From the question.
@@ -107,6 +111,19 @@ pub enum FromCamera {
         /// Why there is none; null when there is.
         error: Option<String>,
     },
+}
+
+/// What a batch of tracks is of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrackBatch {
+    /// The session in which the tracks are numbered; see [`track_id`].
+    pub session: Ulid,
+    /// Time of the first step, on the machine's monotonic clock, in nanoseconds.
+    pub from_ns: u64,
+    /// Time of the last step, same clock.
+    pub to_ns: u64,
+    /// Names of the classes, in the order of their numbers.
+    pub labels: Vec<String>,
 }
 
 /// The id of a track for the world, made from the session that it was numbered in: no two sessions

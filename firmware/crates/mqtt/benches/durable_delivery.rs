@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use api::event::{EventType, Kind, Phase, Severity, Timing, Zones};
 use edgecam_mqtt::{MqttTask, Node, Outbox, OutboxError, Waiting};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
-use store::{NewEvent, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads};
+use store::{NewEvent, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads, TrackLimits};
 use tokio::sync::{mpsc, watch};
 
 const RUNS: usize = 5;
@@ -85,6 +85,7 @@ fn open(dir: &Path) -> (StoreHandle, StoreThreads) {
         node: "ec-bench".to_owned(),
         events_max: 100_000,
         outbox: OutboxPolicy::Keep { max_events: 100_000 },
+        tracks: TrackLimits { max_bytes: 0, max_age: Duration::ZERO },
     };
     Store::open(options).unwrap().spawn().unwrap()
 }

@@ -10,7 +10,9 @@ use ulid::Ulid;
 
 use crate::error::StoreError;
 use crate::read::Read;
-use crate::types::{CloseReason, EventQuery, NewEvent, OutboxRow, OutboxStatus, SeqBounds, Stored};
+use crate::types::{
+    CloseReason, EventQuery, NewEvent, NewTracks, OutboxRow, OutboxStatus, SeqBounds, Stored,
+};
 use crate::worker::Write;
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -69,6 +71,14 @@ impl StoreHandle {
     ) -> Result<Vec<Stored>, StoreError> {
         let camera = camera.map(str::to_owned);
         self.write(|answer| Write::CloseOpen { camera, reason, answer }).await
+    }
+
+    /// Stores some seconds of what a camera tracked; deletes the oldest that are beyond the limits.
+    ///
+    /// # Errors
+    /// When the database cannot be written: these seconds are not kept.
+    pub async fn append_tracks(&self, tracks: NewTracks) -> Result<(), StoreError> {
+        self.write(|answer| Write::Tracks { tracks, answer }).await
     }
 
     /// Announcements by filter.

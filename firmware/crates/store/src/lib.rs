@@ -1,4 +1,4 @@
-//! SQLite: events and their outbox, stored before they are announced.
+//! SQLite: events and their outbox, stored before they are announced; what was tracked.
 //!
 //! | module | owns |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `open` | finding a usable database: checks, migrations, a fresh one in place of a corrupt one |
 //! | `worker` | thread `ec-store`: groups commands into transactions (group commit) |
 //! | `write` | the statements of such a transaction |
+//! | `tracks` | stored tracks: their statements, their reader |
 //! | `read` | thread `ec-store-read`: queries on a connection of its own, so they never wait for a commit |
 //!
 //! Channels: two bounded `mpsc` of commands with a `oneshot` each (a full one makes the caller
@@ -22,6 +23,8 @@
 //!   across restarts, refused transactions and deletions.
 //! - Nothing is deleted that waits for the broker, except beyond the outbox's cap: the oldest
 //!   first, counted and logged.
+//! - Tracks are kept within their limits with every one that comes; those of the last seconds may be
+//!   lost, an event never for them.
 //! - [`StoreHandle::newest`] never shows a `seq` that a query would not find: a reader that asks
 //!   for all after its last `seq` whenever it changes misses nothing.
 
@@ -30,6 +33,7 @@ pub mod handle;
 mod open;
 mod read;
 mod sql;
+mod tracks;
 pub mod types;
 mod worker;
 mod write;
@@ -37,7 +41,8 @@ mod write;
 pub use error::StoreError;
 pub use handle::{StoreHandle, StoreThreads};
 pub use open::Store;
+pub use tracks::TrackReader;
 pub use types::{
-    CloseReason, EventQuery, NewEvent, Order, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds,
-    StoreOptions, Stored,
+    CloseReason, EventQuery, NewEvent, NewTracks, Order, OutboxPolicy, OutboxRow, OutboxStatus,
+    SeqBounds, StoreOptions, Stored, StoredTracks, TrackLimits, TrackQuery,
 };

@@ -36,13 +36,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let open = || {
-            let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            Ok(connection)
-        };
-        let connection =
-            open().map_err(|e| StoreError::sqlite(path, "opening a connection to read", e))?;
+        let connection = connect(path)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 
@@ -129,6 +123,16 @@ impl Reader {
         }
         StoreError::sqlite(&self.path, attempt, source)
     }
+}
+
+/// A connection that only reads.
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        Ok(connection)
+    };
+    open().map_err(|e| StoreError::sqlite(path, "opening a connection to read", e))
 }
 
 fn seq_and_body(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, String)> {

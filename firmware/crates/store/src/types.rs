@@ -22,6 +22,17 @@ pub struct StoreOptions {
     pub events_max: u64,
     /// Whether events wait for a broker.
     pub outbox: OutboxPolicy,
+    /// How much of what was tracked is kept.
+    pub tracks: TrackLimits,
+}
+
+/// How much of what was tracked is kept: what is beyond either limit goes, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackLimits {
+    /// Most bytes; 0: nothing is kept.
+    pub max_bytes: u64,
+    /// Greatest age, by the wall clock.
+    pub max_age: Duration,
 }
 
 /// Whether events wait for a broker, and how many may.
@@ -210,4 +221,60 @@ pub struct SeqBounds {
     pub oldest: u64,
     /// The newest that was ever given; 0 before the first.
     pub newest: u64,
+}
+
+/// Some seconds of what a camera tracked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTracks {
+    /// The session in which its tracks are numbered.
+    pub session: Ulid,
+    /// The camera.
+    pub camera: String,
+    /// Names of the classes, in the order of their numbers.
+    pub labels: Vec<String>,
+    /// Time of the first step.
+    pub from: Timestamp,
+    /// Time of the last step.
+    pub to: Timestamp,
+    /// The tracks; opaque here.
+    pub body: Vec<u8>,
+}
+
+/// Which tracks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackQuery {
+    /// Of this camera.
+    pub camera: String,
+    /// What ends before this is left out.
+    pub from: Timestamp,
+    /// What begins then or later is left out.
+    pub to: Timestamp,
+    /// Only those with a greater row: the next page.
+    pub after_row: u64,
+    /// Most of them; capped at [`TrackQuery::MAX_LIMIT`].
+    pub limit: usize,
+}
+
+impl TrackQuery {
+    /// Most stretches that one query answers.
+    pub const MAX_LIMIT: usize = 1_024;
+}
+
+/// Some seconds of what a camera tracked, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTracks {
+    /// Grows with each that is stored.
+    pub row: u64,
+    /// Number of the session; grows with each.
+    pub session: u64,
+    /// Its id.
+    pub session_id: Ulid,
+    /// Names of the classes, in the order of their numbers.
+    pub labels: Vec<String>,
+    /// Time of the first step, in whole milliseconds.
+    pub from: Timestamp,
+    /// Time of the last step.
+    pub to: Timestamp,
+    /// The tracks as they were given.
+    pub body: Vec<u8>,
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use crate::error::StoreError;
 use crate::open::{counter, open_or_replace};
-use crate::types::{CloseReason, NewEvent, OutboxStatus, StoreOptions, Stored};
+use crate::types::{CloseReason, NewEvent, NewTracks, OutboxStatus, StoreOptions, Stored};
 use crate::write::{Filling, Limited, totals};
 
 /// Mean time between two commits under load: what comes in between is committed together.
@@ -33,6 +33,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(crate) enum Write {
     Append { events: Vec<NewEvent>, answer: Answer<Vec<Stored>> },
     Ack { seqs: Vec<u64>, answer: Answer<()> },
+    Tracks { tracks: NewTracks, answer: Answer<()> },
     CloseOpen { camera: Option<String>, reason: CloseReason, answer: Answer<Vec<Stored>> },
     Stop,
 }
@@ -44,7 +45,7 @@ impl Write {
     fn events(&self) -> usize {
         match self {
             Self::Append { events, .. } => events.len(),
-            Self::Ack { .. } | Self::CloseOpen { .. } | Self::Stop => 0,
+            Self::Ack { .. } | Self::Tracks { .. } | Self::CloseOpen { .. } | Self::Stop => 0,
         }
     }
 
@@ -55,6 +56,7 @@ impl Write {
                 filling.close_open(camera.as_deref(), *reason)
             }
             Self::Ack { seqs, .. } => filling.ack(seqs).map(|()| Ok(Vec::new())),
+            Self::Tracks { tracks, .. } => filling.append_tracks(tracks).map(|()| Ok(Vec::new())),
             Self::Stop => Ok(Ok(Vec::new())),
         }
     }
@@ -65,7 +67,9 @@ impl Write {
             Self::Append { answer, .. } | Self::CloseOpen { answer, .. } => {
                 drop(answer.send(outcome));
             }
-            Self::Ack { answer, .. } => drop(answer.send(outcome.map(|_| ()))),
+            Self::Ack { answer, .. } | Self::Tracks { answer, .. } => {
+                drop(answer.send(outcome.map(|_| ())));
+            }
             Self::Stop => {}
         }
     }
@@ -154,6 +158,8 @@ impl Worker {
             last_seq: counter(&transaction, "last_seq")?,
             events: self.events,
             outbox: *self.outbox.borrow(),
+            track_limits: self.options.tracks,
+            track_bytes: counter(&transaction, "track_bytes")?,
             fresh: Vec::new(),
         };
         let outcomes =

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use crate::error::StoreError;
 use crate::open::counter;
 use crate::sql::{closing_type, from_column, leaves_open, to_column, word};
-use crate::types::{CloseReason, NewEvent, OutboxPolicy, OutboxStatus, Stored};
+use crate::types::{CloseReason, NewEvent, OutboxPolicy, OutboxStatus, Stored, TrackLimits};
 
 /// Largest event as JSON. One of a 80-label model with ten zones has 3 KB; a broker takes far
 /// more, but a client's packet limit must be known before a row is in the outbox.
@@ -26,6 +26,9 @@ pub(crate) struct Filling<'a> {
     /// Events and outbox rows, as they will be after the commit.
     pub(crate) events: u64,
     pub(crate) outbox: OutboxStatus,
+    /// How much of what was tracked is kept, and bytes of it as they will be after the commit.
+    pub(crate) track_limits: TrackLimits,
+    pub(crate) track_bytes: u64,
     /// What was appended, by `seq`.
     pub(crate) fresh: Vec<Arc<Event>>,
 }
@@ -186,6 +189,7 @@ impl Filling<'_> {
             self.connection.prepare_cached("UPDATE counters SET value = ?2 WHERE name = ?1")?;
         save.execute(params!["last_seq", to_column(self.last_seq)])?;
         save.execute(params!["dropped_total", to_column(self.outbox.dropped_total)])?;
+        save.execute(params!["track_bytes", to_column(self.track_bytes)])?;
         let oldest: Option<i64> = self
             .connection
             .prepare_cached("SELECT min(seq) FROM outbox")?

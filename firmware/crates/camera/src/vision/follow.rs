@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use api::status::Counts;
 use config::CameraConfig;
+use domain::history::Sight;
 use domain::{Detection, Frame, Labels, Rules, TrackUpdate, Tracker};
 use media::{OverlayBox, OverlayHandle};
 use tokio::sync::mpsc::Sender;
 use ulid::Ulid;
 
 use super::{Told, lock};
+use crate::history::History;
 use crate::meter::VisionMeter;
 use crate::to_link::{self, Names, Seen};
 
@@ -23,16 +25,10 @@ pub(super) struct Follow {
     rules: Rules,
     labels: Labels,
     names: Names,
+    history: History,
     counts: Counts,
     /// The newest look.
     seen: Option<Seen>,
-}
-
-/// Whether more is going to be seen after an update.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
-    Seeing,
-    Blind,
 }
 
 impl Follow {
@@ -44,11 +40,13 @@ impl Follow {
         tell: Sender<Told>,
         meter: Arc<Mutex<VisionMeter>>,
     ) -> Self {
+        let session = Ulid::generate();
         Self {
             tracker: Tracker::new(config.tracker.clone().with_alike_of(&labels)),
             rules: Rules::new(config.zones.clone(), config.lines.clone(), &labels),
+            names: Names::new(session),
+            history: History::new(session, labels.clone(), config.history),
             labels,
-            names: Names::new(Ulid::generate()),
             counts: Counts::default(),
             seen: None,
             overlay,
@@ -61,6 +59,7 @@ impl Follow {
     pub(super) fn apply(&mut self, config: &CameraConfig) {
         self.tracker.set_params(config.tracker.clone().with_alike_of(&self.labels));
         self.rules.set(config.zones.clone(), config.lines.clone(), &self.labels);
+        self.history.apply(config.history);
         self.tell_counts();
     }
 
@@ -116,6 +115,9 @@ impl Follow {
             self.tell(Told::Happened(told));
         }
         self.tell_counts();
+        if let Some((batch, blob)) = self.history.record(update, sight) {
+            self.tell(Told::Tracks(Box::new(batch), blob));
+        }
     }
 
     fn tell_counts(&mut self) {

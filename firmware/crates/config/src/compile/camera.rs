@@ -13,8 +13,8 @@ use domain::tracker::TrackerParams;
 use super::{detection, rules, source};
 use crate::check::Check;
 use crate::model::{
-    CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, OverlayConfig,
-    ThermalConfig, VideoConfig,
+    CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, HistoryConfig,
+    OverlayConfig, ThermalConfig, VideoConfig,
 };
 use crate::template::TEMPLATE;
 
@@ -43,6 +43,8 @@ pub(super) fn camera(
     let encoder = encoder(&mut check.below("encoder"), &settings.encoder);
     let found = detection::detection(&mut check.below("detection"), &settings.detection);
     let tracker = tracker(&mut check.below("tracker"), &settings.tracker);
+    let keep = check.below("history").need_or("enabled", settings.history.enabled, false);
+    let history = if keep { HistoryConfig::Kept } else { HistoryConfig::Off };
     let overlay = overlay(&mut check.below("overlay"), &settings.overlay);
     let zones = rules::zones(&mut check.below("zones"), &settings.zones);
     let lines = rules::lines(&mut check.below("lines"), &settings.lines);
@@ -62,6 +64,7 @@ pub(super) fn camera(
         },
         detection: found.params,
         tracker,
+        history,
         overlay,
         zones: zones?,
         lines: lines?,

@@ -12,3 +12,4 @@ mod kill;
 mod limits;
 mod open_events;
 mod support;
+mod tracks;

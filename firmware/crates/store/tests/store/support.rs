@@ -1,9 +1,12 @@
 //! Events to store, and stores to put them into.
 
 use std::path::Path;
+use std::time::Duration;
 
 use api::event::{EventType, Kind, Object, Phase, Severity, Timing, Zones};
-use edgecam_store::{NewEvent, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads};
+use edgecam_store::{
+    NewEvent, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads, TrackLimits,
+};
 use ulid::Ulid;
 
 pub(crate) fn options(dir: &Path) -> StoreOptions {
@@ -12,6 +15,7 @@ pub(crate) fn options(dir: &Path) -> StoreOptions {
         node: "ec-test".to_owned(),
         events_max: 100_000,
         outbox: OutboxPolicy::Keep { max_events: 100_000 },
+        tracks: TrackLimits { max_bytes: 1 << 20, max_age: Duration::from_secs(86_400) },
     }
 }
 
