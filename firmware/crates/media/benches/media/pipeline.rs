@@ -199,6 +199,7 @@ fn camera(clip: &Path) -> CameraConfig {
             labels: None,
         },
         tracker: TrackerParams::default(),
+        history: config::HistoryConfig::Kept,
         overlay: everything(),
         zones: Vec::new(),
         lines: Vec::new(),

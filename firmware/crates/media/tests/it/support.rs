@@ -51,6 +51,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
             labels: None,
         },
         tracker: TrackerParams::default(),
+        history: config::HistoryConfig::Kept,
         overlay: OverlayConfig {
             boxes: Draw::On,
             labels: Draw::On,
