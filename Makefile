@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench accuracy demo-model openapi clean
+.PHONY: help setup run test lint bench accuracy demo-model fuzz openapi clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -51,6 +51,10 @@ accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, IM
 demo-model: ## train the demo model anew and judge it: up to an hour on 2 quiet cores
 	@firmware/setup/setup.sh train
 	@firmware/setup/demo-model.sh
+
+fuzz: ## fuzz each target; SECONDS=600 for each, TARGETS="structure tracker" for some
+	@firmware/setup/setup.sh test
+	@firmware/setup/fuzz.sh $(or $(SECONDS),600) $(TARGETS)
 
 openapi: ## write api/openapi.json anew
 	@cargo run -q -p edgecamd -- openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json

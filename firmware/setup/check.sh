@@ -3,7 +3,7 @@
 # and the end names those that did.
 #
 # usage: check.sh lint   formatting, clippy, dependencies, scripts
-#        check.sh all    that, the tests of set-up, and cargo test
+#        check.sh all    that, the tests of set-up, cargo test, and fuzzing for seconds
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -72,6 +72,7 @@ all)
     check_shown set-up "$SETUP_DIR/tests/setup-test.sh"
     check build build
     check_shown tests cargo test "${locked[@]}" --workspace --no-fail-fast
+    check_shown fuzz "$SETUP_DIR/fuzz.sh" 5
     ;;
 *) sed -n 's/^# \(usage\|  *check\.sh\)/\1/p' "$0" >&2; exit 2 ;;
 esac

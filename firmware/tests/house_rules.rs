@@ -16,6 +16,8 @@ const GUARDED: [(&str, &str); 5] = [
     ("rusqlite", "edgecam-store"),
     ("edgecam-ncnn", "edgecam-detect"),
 ];
+/// Not shipped: it may see whatever it tries to break.
+const FUZZ: &str = "edgecam-fuzz";
 /// The longest source file, in lines.
 const MAX_LINES: usize = 500;
 
@@ -70,7 +72,7 @@ fn guarded_libraries_are_seen_by_one_crate_only() {
         let name = package["name"].as_str().unwrap_or("?");
         for (library, owner) in GUARDED {
             let sees = dependencies(&package).contains(&library);
-            assert!(!sees || name == owner, "{name} imports {library}, which only {owner} may see");
+            assert!(!sees || name == owner || name == FUZZ, "{name} imports {library}, which only {owner} may see");
         }
     }
 }

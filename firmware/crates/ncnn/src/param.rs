@@ -5,6 +5,8 @@
 //! read by two layers is gone for the second. Whatever passes here has a graph that ncnn
 //! can walk. Format: ncnn's wiki, "param and model file structure".
 
+mod weights;
+
 use std::collections::{HashMap, HashSet};
 
 /// First line of every text `.param` file.
@@ -126,6 +128,8 @@ impl Graph {
     fn add(&mut self, layer: &Layer<'_>) -> Result<(), ParamError> {
         let line = layer.line;
         layer.check_arity().map_err(|reason| fail(line, reason))?;
+        weights::check(layer.kind, |id| layer.param(id))
+            .map_err(|reason| fail(line, format!("layer {:?}: {reason}", layer.name)))?;
         for &bottom in &layer.bottoms {
             if !self.made.contains(bottom) {
                 let reason = format!(
@@ -371,6 +375,7 @@ BinaryOp     add   2 1 c0 c1 sum 0=0
             ("0=4", "4", "is not of the form number=value"),
             ("-23310=1,", "-23310=2,", "announces another number of values than it has"),
             ("0=4", "30=3,8", "does not give the shape of each blob made"),
+            ("6=108", "6=109", "layer \"conv\": 4 outputs of 3x3 cannot share 109 weights"),
             ("Split", "3plit", "\"3plit\" is no layer type"),
         ] {
             let text = NET.replacen(from, to, 1);
