@@ -72,7 +72,10 @@ fn guarded_libraries_are_seen_by_one_crate_only() {
         let name = package["name"].as_str().unwrap_or("?");
         for (library, owner) in GUARDED {
             let sees = dependencies(&package).contains(&library);
-            assert!(!sees || name == owner || name == FUZZ, "{name} imports {library}, which only {owner} may see");
+            assert!(
+                !sees || name == owner || name == FUZZ,
+                "{name} imports {library}, which only {owner} may see"
+            );
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Any detections at any times through tracker and rules: every object starts once and ends once,
-//! every stay in a zone has its end.
+//! every stay in a zone and every crowd has its end.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::{
-    BBox, ClassId, Detection, Happening, HappeningKind, Labels, Line, LineId, Point, Rules,
-    TrackId, Tracker, TrackerParams, Zone, ZoneId,
+    BBox, ClassId, Crowding, Detection, Happening, HappeningKind, Labels, Line, LineId, Point,
+    Rules, Schedule, TrackId, Tracker, TrackerParams, WeekMinute, Zone, ZoneId,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -25,10 +25,12 @@ fuzz_target!(|frames: Vec<Frame>| {
         let update = tracker.step(at, &boxes);
         let ids: BTreeSet<_> = update.tracks.iter().map(|track| track.id).collect();
         assert_eq!(ids.len(), update.tracks.len(), "an id stands for two tracks");
-        rules.step(&update).iter().for_each(|happening| diary.note(happening));
+        let happenings = rules.step(&update, WeekMinute::new(0, 0).plus(millis));
+        happenings.iter().for_each(|happening| diary.note(happening));
     }
-    rules.step(&tracker.end_all(at)).iter().for_each(|happening| diary.note(happening));
+    rules.finish(at).iter().for_each(|happening| diary.note(happening));
     assert!(diary.open.is_empty(), "{:?} never ended", diary.open);
+    assert!(!diary.crowded, "a crowd never ended");
 });
 
 /// What is still open of what was told.
@@ -37,22 +39,29 @@ struct Diary {
     started: BTreeSet<TrackId>,
     /// Live objects, and how many stays of each are open.
     open: BTreeMap<TrackId, u32>,
+    crowded: bool,
 }
 
 impl Diary {
     fn note(&mut self, happening: &Happening) {
-        let id = happening.object.id;
-        match happening.kind {
-            HappeningKind::ObjectStart => {
+        match (happening.track(), &happening.kind) {
+            (None, HappeningKind::CrowdingStarted { .. }) => {
+                assert!(!std::mem::replace(&mut self.crowded, true), "a crowd in a crowd");
+            }
+            (None, HappeningKind::CrowdingEnded { .. }) => {
+                assert!(std::mem::take(&mut self.crowded), "no crowd that could end");
+            }
+            (Some(id), HappeningKind::ObjectStart) => {
                 assert!(self.started.insert(id), "{id} started twice");
                 self.open.insert(id, 0);
             }
-            HappeningKind::ObjectEnd => {
+            (Some(id), HappeningKind::ObjectEnd) => {
                 assert_eq!(self.open.remove(&id), Some(0), "{id} ended inside a zone or unknown");
             }
-            HappeningKind::ZoneEntered { .. } => *self.of(id) += 1,
-            HappeningKind::ZoneLeft { .. } => *self.of(id) -= 1,
-            _ => assert!(self.open.contains_key(&id), "{id} is not live"),
+            (Some(id), HappeningKind::ZoneEntered { .. }) => *self.of(id) += 1,
+            (Some(id), HappeningKind::ZoneLeft { .. }) => *self.of(id) -= 1,
+            (Some(id), _) => _ = self.of(id),
+            (None, kind) => panic!("{kind:?} concerns nobody"),
         }
     }
 
@@ -64,7 +73,11 @@ impl Diary {
 fn zone() -> Zone {
     let corners = [(0.2, 0.2), (0.8, 0.3), (0.7, 0.9), (0.3, 0.7)];
     let polygon = corners.map(|(x, y)| Point::new(x, y)).to_vec();
-    Zone::new(ZoneId::new("yard"), polygon).expect("a polygon")
+    let mut zone = Zone::new(ZoneId::new("yard"), polygon).expect("a polygon");
+    let second = Duration::from_secs(1);
+    zone.crowding = Some(Crowding { more_than: 2, after: second, clear_after: second });
+    zone.scope.schedule = Some(Schedule::new([(WeekMinute::new(0, 60), 6000)]));
+    zone
 }
 
 fn line() -> Line {
