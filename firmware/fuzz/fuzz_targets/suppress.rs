@@ -5,7 +5,10 @@ use detect::nms::{keep_best, rank, suppress};
 use domain::{BBox, ClassId, Detection};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (Vec<(u8, f32, [f32; 4])>, u16, f32)| {
+/// Class, score, box.
+type Box = (u8, f32, [f32; 4]);
+
+fuzz_target!(|input: (Vec<Box>, u16, f32)| {
     let (boxes, top_k, iou) = input;
     let mut boxes: Vec<_> = boxes.into_iter().map(detection).collect();
     let all = boxes.len();
@@ -19,6 +22,6 @@ fuzz_target!(|input: (Vec<(u8, f32, [f32; 4])>, u16, f32)| {
     }
 });
 
-fn detection((class, score, [x, y, w, h]): (u8, f32, [f32; 4])) -> Detection {
+fn detection((class, score, [x, y, w, h]): Box) -> Detection {
     Detection { class: ClassId(u16::from(class % 4)), score, bbox: BBox::new(x, y, w, h) }
 }
