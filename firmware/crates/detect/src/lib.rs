@@ -6,6 +6,7 @@
 //! | [`manifest`] | manifest files: reading them, whether they hold together, the built-in ones |
 //! | [`locate`] | where the files of a model are |
 //! | [`model`] | whether the files fit the manifest; the loaded network |
+//! | `precision` | number formats, and which this CPU is best at |
 //! | [`preprocess`] | a frame → the network's input |
 //! | `resample` | interpolated samples of a frame (pure) |
 //! | `colour` | what they are in the network's input (pure) |
@@ -29,6 +30,7 @@ pub mod locate;
 pub mod manifest;
 pub mod model;
 pub mod nms;
+mod precision;
 pub mod preprocess;
 pub mod quantize;
 mod resample;
@@ -37,4 +39,5 @@ pub use detector::{Detector, Found};
 pub use error::Error;
 pub use filter::{Filter, ParamsError, ParamsProblem};
 pub use locate::ModelFiles;
-pub use model::{DetectorOptions, Precision};
+pub use model::DetectorOptions;
+pub use precision::{Precision, UnknownPrecision};

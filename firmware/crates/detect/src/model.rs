@@ -9,6 +9,7 @@ use ncnn::{Extractor, Mat, Net, Opt, Output, Param};
 use sha2::{Digest, Sha256};
 
 use crate::decode::{Grid, HeadValues, Values};
+use crate::precision::Precision;
 use crate::{Error, ModelFiles, manifest};
 
 /// How a detector computes.
@@ -26,23 +27,11 @@ impl Default for DetectorOptions {
     }
 }
 
-/// Number format of the network's insides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// 32-bit floats everywhere: the same result on every CPU, but for rounding.
-    Full,
-    /// 16-bit floats where the CPU has them (Raspberry Pi 5: arithmetic too), else 32-bit.
-    #[default]
-    Half,
-    /// bfloat16 in memory: half the bandwidth on CPUs without 16-bit floats; about 2 decimal digits.
-    Bfloat,
-}
-
 impl DetectorOptions {
     /// The same in ncnn's words.
     pub fn to_ncnn(self) -> Opt {
-        let half = self.precision == Precision::Half;
-        let bfloat = self.precision == Precision::Bfloat;
+        let precision = self.precision.resolved();
+        let (half, bfloat) = (precision == Precision::Half, precision == Precision::Bfloat);
         Opt {
             threads: self.threads,
             fp16_packed: half,

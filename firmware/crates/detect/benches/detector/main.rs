@@ -1,6 +1,6 @@
 //! Speed of the detector: what stands before and after the network against ncnn's own way, the whole
-//! call against the bare network, precisions against each other, and ours against NanoStream's options.
-//! `cargo bench -p edgecam-detect`; about 90 s. Needs `../shared/models`.
+//! call against the bare network, and both against NanoStream's options. Number formats are compared
+//! by the bench `formats`. `cargo bench -p edgecam-detect --bench detector`; about 80 s. Needs `../shared/models`.
 //!
 //! All sides of a comparison run in turn, so that a change of the machine's load meets all of them.
 //! With one thread, times are that thread's time on the processor; each number is a median. No bench
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
 use domain::{Colours, Frame, PixelFormat, Size};
-use edgecam_detect::{Detector, DetectorOptions, ModelFiles, Precision, locate, manifest};
+use edgecam_detect::{Detector, DetectorOptions, ModelFiles, locate, manifest};
 use rustix::time::{ClockId, clock_gettime};
 
 use sides::{Bare, NcnnInput, OurInput, nanostream, stock};
@@ -40,7 +40,6 @@ fn main() -> std::io::Result<()> {
         };
         pre_processing(&manifest)?;
         detecting(&manifest, &files)?;
-        precisions(&manifest, &files)?;
         threads(&manifest, &files)?;
     }
     Ok(())
@@ -80,12 +79,18 @@ fn detecting(manifest: &ModelManifest, files: &ModelFiles) -> std::io::Result<()
     let input = || NcnnInput::new(manifest, &rgb).make();
     let bare = Bare::new(manifest, files, &stock(1, options.precision), input());
     let theirs = Bare::new(manifest, files, &nanostream(), input());
+    // GStreamer scales its frames; that is not counted.
+    let scaled = frame(PixelFormat::Rgb, Size::new(manifest.input.width, manifest.input.height));
+    let their_input = NcnnInput::new(manifest, &scaled);
     let mut posts = Vec::new();
-    let [pre, detect, bare, theirs] = in_turn([
+    let [pre, detect, bare, theirs, their_input] = in_turn([
         &mut || pre.make(),
         &mut || posts.push(detector.detect(&video).expect("a frame that fits").post),
         &mut || bare.run(),
         &mut || theirs.run(),
+        &mut || {
+            their_input.make();
+        },
     ]);
     let post = median(&mut posts);
     let mut out = std::io::stdout();
@@ -93,34 +98,21 @@ fn detecting(manifest: &ModelManifest, files: &ModelFiles) -> std::io::Result<()
     writeln!(out, "bench detect {name} i420 {VIDEO} median {} ms", ms(detect))?;
     writeln!(out, "bench bare-extractor {name} median {} ms", ms(bare))?;
     writeln!(out, "bench nanostream-options {name} median {} ms", ms(theirs))?;
+    let precision = options.precision.resolved();
     let percent = 100.0 * (pre + post).as_secs_f64() / bare.as_secs_f64();
-    writeln!(out, "bench ratio {name} pre + post / network: {percent:.1} % (goal 8 %)")?;
-    writeln!(
-        out,
-        "bench ratio {name} detect / bare extractor: {} (goal 1.08)",
-        ratio(detect, bare)
-    )?;
-    let ratio = ratio(detect, theirs);
-    writeln!(
-        out,
-        "bench ratio {name} detect / network with NanoStream's options: {ratio} (goal 0.70)"
-    )
-}
-
-/// The bare network in each precision.
-fn precisions(manifest: &ModelManifest, files: &ModelFiles) -> std::io::Result<()> {
-    let name = &manifest.name;
-    let small = frame(PixelFormat::Rgb, SMALL);
-    let nets = [Precision::Full, Precision::Half, Precision::Bfloat].map(|precision| {
-        let input = NcnnInput::new(manifest, &small).make();
-        Bare::new(manifest, files, &stock(1, precision), input)
-    });
-    let [full, half, bfloat] = &nets;
-    let [full, half, bfloat] =
-        in_turn([&mut || full.run(), &mut || half.run(), &mut || bfloat.run()]);
-    let mut out = std::io::stdout();
-    for (precision, time) in [("full", full), ("half", half), ("bfloat", bfloat)] {
-        writeln!(out, "bench precision {name} {precision} median {} ms", ms(time))?;
+    for line in [
+        format!("pre + post / network ({precision}): {percent:.1} % (goal 8 %)"),
+        format!("detect / bare extractor ({precision}): {} (goal 1.08)", ratio(detect, bare)),
+        format!(
+            "network ({precision}) / with NanoStream's options: {} (goal 0.70)",
+            ratio(bare, theirs)
+        ),
+        format!(
+            "detect ({precision}) / input and network with NanoStream's options: {}",
+            ratio(detect, their_input + theirs)
+        ),
+    ] {
+        writeln!(out, "bench ratio {name} {line}")?;
     }
     Ok(())
 }
