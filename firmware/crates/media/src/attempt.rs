@@ -155,8 +155,8 @@ impl Attempt<'_> {
 
     fn attach(&self, built: &Built, base_time: Duration) {
         let shared = self.shared;
-        if let Some(fit) = self.plan.tap {
-            let tap = Tap::new(fit, shared, base_time);
+        if self.plan.tap.is_some() {
+            let tap = Tap::new(shared, base_time);
             match &built.source.low_res {
                 None => probe::attach(&built.raw_pad, tap),
                 Some(sink) => attach_low_res(sink, tap, &built.raw_pad),

@@ -28,11 +28,11 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(2);
 pub struct PipelineOptions {
     /// Where the stream is published by RTSP; `None`: nowhere.
     pub publish_url: Option<Url>,
-    /// Size of the frames for the detector.
+    /// Which frames the detector needs.
     pub tap: TapFit,
     /// The camera's folder for state: the memory of failed encoder rungs. `None`: no memory.
     pub state_dir: Option<PathBuf>,
-    /// Where RGB frames for the detector go, the newest winning. Closed when the pipeline stops.
+    /// Where frames for the detector go, the newest winning. Closed when the pipeline stops.
     pub frames: Slot<Frame>,
 }
 

@@ -7,7 +7,7 @@
 //! | `build` | a plan → a GStreamer pipeline, element by element |
 //! | `run` | the pipeline's life: states, retries, encoder rungs |
 //! | [`ladder`] | which encoder rungs failed here before, kept over restarts |
-//! | `tap` | small RGB frames into the latest-wins slot |
+//! | `tap` | frames for the detector into the latest-wins slot |
 //! | [`overlay`] | what is drawn on the picture, in place on its planes |
 //! | [`fanout`] | encoded frames to any number of takers |
 //! | `publish` | one taker: the RTSP session with the media server |

@@ -21,9 +21,12 @@ use crate::event::EncoderRung;
 /// is too slow costs frames and not delay.
 const ENCODER_QUEUE: u32 = 3;
 
-/// How the tapped frame fits into its box.
+/// Which frames the detector needs where the camera's hardware can scale; where it cannot, the tap
+/// takes the pictures as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapFit {
+    /// Whole pictures in full size, for who looks at parts of them.
+    Full,
     /// As large as fits into this size with the picture's aspect kept.
     Keep(Size),
     /// Exactly this size.
@@ -31,9 +34,10 @@ pub enum TapFit {
 }
 
 impl TapFit {
-    /// Size of the tapped frame of a picture of `source` size; even, at least 2×2.
+    /// Size of the frame to be had of a picture of `source` size; scaled ones are even, at least 2×2.
     pub fn size_for(self, source: Size) -> Size {
         let (fit, keep) = match self {
+            Self::Full => return source,
             Self::Keep(size) => (size, true),
             Self::Stretch(size) => (size, false),
         };
@@ -108,9 +112,9 @@ pub struct PipelinePlan {
     pub rungs: Vec<RungPlan>,
     /// Rungs that cannot be tried.
     pub missing: Vec<MissingRung>,
-    /// Size of the tapped frame; `None`: the camera does not detect, nothing is tapped.
+    /// Which frames are tapped; `None`: the camera does not detect, nothing is tapped.
     pub tap: Option<TapFit>,
-    /// The camera's own small stream for the tap; else the tap scales.
+    /// The camera's own small stream for the tap; else the tap takes the pictures themselves.
     pub low_res: Option<LowResStream>,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Stats {
     /// Frames that reached the overlay.
     pub frames: u64,
-    /// Frames that went into the slot.
+    /// Frames that passed the tap.
     pub tapped: u64,
     /// Frames that came out of the encoder.
     pub encoded: u64,
@@ -24,7 +24,7 @@ pub struct Stats {
     pub overlay_max: Duration,
     /// Frames that had to be copied before they could be drawn on.
     pub overlay_copies: u64,
-    /// Total time spent scaling frames for the tap.
+    /// Total time spent copying frames for the detector.
     pub tap_time: Duration,
     /// Encoded frames handed to the media server.
     pub published: u64,

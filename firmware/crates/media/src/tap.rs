@@ -1,38 +1,42 @@
-//! Small RGB frames for the detector, into the latest-wins slot.
+//! Frames for the detector, as they are, into the latest-wins slot.
 //!
-//! The tap looks at frames in passing and scales them right there, on the streaming thread, with
-//! GStreamer's own converter (well under a millisecond at 768×432). A `tee` with a queue would
-//! keep a second reference to each frame while the overlay wants to draw on it, which costs a copy
-//! of the whole frame. Nobody is ever waited for: the slot takes the frame whether or not the last
-//! one was fetched.
+//! The tap looks at frames in passing and copies their planes right there, on the streaming thread.
+//! A `tee` with a queue would keep a second reference to each frame while the overlay wants to draw
+//! on it, which costs such a copy as well. Frames are not scaled here: the detector scales in the same
+//! pass that makes the network's input, only those that it takes, and from the whole picture where
+//! it looks at parts. Nobody is ever waited for: a frame that another will replace before it is
+//! wanted is passed over, any other goes into the slot whether or not the last one was fetched.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::slot::Slot;
+use domain::frame::{Matrix, Range};
 use domain::{Colours, Frame, PixelFormat, Size};
 use gstreamer as gst;
 use gstreamer_video as gst_video;
+use gstreamer_video::prelude::*;
 
-use crate::plan::TapFit;
 use crate::probe::OnFrame;
 use crate::shared::Shared;
 use crate::timeline::Timeline;
 
-/// Scales passing frames into the slot.
+/// Copies passing frames into the slot.
 pub(crate) struct Tap {
-    fit: TapFit,
     slot: Slot<Frame>,
     shared: Arc<Shared>,
     base_time: Duration,
     /// Size of the picture where the frames are already scaled by the camera.
     source_size: Option<Size>,
-    scaler: Option<Scaler>,
+    converter: Option<Converter>,
     /// Storage of a frame that nobody took, to be used again.
-    spare: Vec<u8>,
+    spare: Option<Vec<u8>>,
+    /// Running time of the frame before.
+    last: Option<Duration>,
 }
 
-struct Scaler {
+/// Makes I420 of what the detector does not read.
+struct Converter {
     from: gst_video::VideoInfo,
     to: gst_video::VideoInfo,
     converter: gst_video::VideoConverter,
@@ -40,15 +44,15 @@ struct Scaler {
 }
 
 impl Tap {
-    pub(crate) fn new(fit: TapFit, shared: &Arc<Shared>, base_time: Duration) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, base_time: Duration) -> Self {
         Self {
-            fit,
             slot: shared.frames.clone(),
             shared: Arc::clone(shared),
             base_time,
             source_size: None,
-            scaler: None,
-            spare: Vec::new(),
+            converter: None,
+            spare: None,
+            last: None,
         }
     }
 
@@ -58,7 +62,7 @@ impl Tap {
         self
     }
 
-    /// Scales and hands over one frame.
+    /// Hands over one frame, if it is wanted.
     pub(crate) fn take(
         &mut self,
         buffer: &gst::BufferRef,
@@ -66,35 +70,55 @@ impl Tap {
         time: Duration,
     ) {
         let began = Instant::now();
-        let Some(frame) = self.convert(buffer, info, time) else { return };
+        let seq = self.shared.counters.tapped.add(1);
+        let interval = self.last.replace(time).map_or(Duration::ZERO, |last| time.abs_diff(last));
+        if !self.slot.wants(interval) {
+            return;
+        }
+        let Some(frame) = self.copy(buffer, info, time, seq) else { return };
         if let Some(old) = self.slot.put(frame) {
-            self.spare = old.data;
+            self.spare = Some(old.data);
         }
         self.shared.counters.tap_nanos.add_time(began.elapsed());
     }
 
-    fn convert(
+    fn copy(
         &mut self,
         buffer: &gst::BufferRef,
         info: &gst_video::VideoInfo,
         time: Duration,
+        seq: u64,
     ) -> Option<Frame> {
-        let picture = Size::new(info.width(), info.height());
-        let size = self.fit.size_for(picture);
-        if self.scaler.as_ref().is_none_or(|scaler| scaler.from != *info) {
-            self.scaler = Scaler::new(info, size);
-        }
-        let data = self.scaler.as_mut()?.scale(buffer, std::mem::take(&mut self.spare))?;
+        let size = Size::new(info.width(), info.height());
+        let mut data = self.spare.take().or_else(|| self.slot.spent().map(|frame| frame.data));
+        let data = data.get_or_insert_default();
+        data.clear();
+        let (format, colours) = match format(info) {
+            Some(format) => {
+                let frame =
+                    gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).ok()?;
+                pack(&frame, format, data)?;
+                (format, colours(info))
+            }
+            None => {
+                if self.converter.as_ref().is_none_or(|converter| converter.from != *info) {
+                    self.converter = Converter::new(info);
+                }
+                let converter = self.converter.as_mut()?;
+                converter.convert(buffer, data)?;
+                (PixelFormat::I420, colours(&converter.to))
+            }
+        };
         Some(Frame {
-            seq: self.shared.counters.tapped.add(1),
+            seq,
             pts: self.shared.timeline.pts(self.base_time, time),
             captured: Timeline::captured(self.base_time, time),
             tapped: base::clock::monotonic(),
             size,
-            source_size: self.source_size.unwrap_or(picture),
-            format: PixelFormat::Rgb,
-            colours: Colours::default(),
-            data,
+            source_size: self.source_size.unwrap_or(size),
+            format,
+            colours,
+            data: std::mem::take(data),
         })
     }
 }
@@ -105,21 +129,69 @@ impl OnFrame for Tap {
     }
 }
 
-impl Scaler {
-    fn new(from: &gst_video::VideoInfo, size: Size) -> Option<Self> {
-        let to =
-            gst_video::VideoInfo::builder(gst_video::VideoFormat::Rgb, size.width, size.height)
-                // The converter refuses pictures that differ in these.
-                .fps(from.fps())
-                .interlace_mode(from.interlace_mode())
-                .build()
-                .ok()?;
+/// The format that the detector reads these frames in, if it does.
+fn format(info: &gst_video::VideoInfo) -> Option<PixelFormat> {
+    match info.format() {
+        gst_video::VideoFormat::I420 => Some(PixelFormat::I420),
+        gst_video::VideoFormat::Nv12 => Some(PixelFormat::Nv12),
+        gst_video::VideoFormat::Rgb => Some(PixelFormat::Rgb),
+        gst_video::VideoFormat::Bgr => Some(PixelFormat::Bgr),
+        _ => None,
+    }
+}
+
+/// What the source says of its colours; what it leaves open is taken for BT.601, limited.
+fn colours(info: &gst_video::VideoInfo) -> Colours {
+    let colorimetry = info.colorimetry();
+    let matrix = match colorimetry.matrix() {
+        gst_video::VideoColorMatrix::Bt709 => Matrix::Bt709,
+        _ => Matrix::Bt601,
+    };
+    let range = match colorimetry.range() {
+        gst_video::VideoColorRange::Range0_255 => Range::Full,
+        _ => Range::Limited,
+    };
+    Colours { matrix, range }
+}
+
+/// Appends the planes of `frame` to `data`, rows packed.
+fn pack(
+    frame: &gst_video::VideoFrameRef<&gst::BufferRef>,
+    format: PixelFormat,
+    data: &mut Vec<u8>,
+) -> Option<()> {
+    let (width, height) = (frame.width() as usize, frame.height() as usize);
+    let (half, half_rows) = (width.div_ceil(2), height.div_ceil(2));
+    let planes: &[(usize, usize)] = match format {
+        PixelFormat::Rgb | PixelFormat::Bgr => &[(3 * width, height)],
+        PixelFormat::Nv12 => &[(width, height), (2 * half, half_rows)],
+        PixelFormat::I420 => &[(width, height), (half, half_rows), (half, half_rows)],
+    };
+    for (plane, &(row_bytes, rows)) in (0u32..).zip(planes) {
+        let bytes = frame.plane_data(plane).ok()?;
+        let stride = usize::try_from(*frame.plane_stride().get(plane as usize)?).ok()?;
+        if stride == row_bytes {
+            data.extend_from_slice(bytes.get(..row_bytes * rows)?);
+        } else {
+            for row in bytes.chunks(stride).take(rows) {
+                data.extend_from_slice(row.get(..row_bytes)?);
+            }
+        }
+    }
+    Some(())
+}
+
+impl Converter {
+    fn new(from: &gst_video::VideoInfo) -> Option<Self> {
+        let (width, height) = (from.width(), from.height());
+        let to = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+            // The converter refuses pictures that differ in these.
+            .fps(from.fps())
+            .interlace_mode(from.interlace_mode())
+            .build()
+            .ok()?;
         let mut config = gst_video::VideoConverterConfig::new();
-        // Plain bilinear, as detectors are trained and measured with. Averaging over all pixels
-        // that fall into one costs twice to six times as much (768×432: 0.74 instead of 0.35 ms).
-        config.set_resampler_method(gst_video::VideoResamplerMethod::Linear);
-        config.set_resampler_taps(2);
-        // At this size nobody sees how chroma was interpolated.
+        // Nobody looks at these pictures but the detector, which sees much less of them.
         config.set_chroma_mode(gst_video::VideoChromaMode::None);
         config.set_dither_method(gst_video::VideoDitherMethod::None);
         let converter = gst_video::VideoConverter::new(from, &to, Some(config)).ok()?;
@@ -127,18 +199,112 @@ impl Scaler {
         Some(Self { from: from.clone(), to, converter, out })
     }
 
-    /// The scaled picture with packed rows, in `storage`.
-    fn scale(&mut self, buffer: &gst::BufferRef, mut storage: Vec<u8>) -> Option<Vec<u8>> {
+    /// Appends the picture as I420 with packed rows to `data`.
+    fn convert(&mut self, buffer: &gst::BufferRef, data: &mut Vec<u8>) -> Option<()> {
         let input = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &self.from).ok()?;
-        let out = self.out.get_mut()?;
-        let mut output = gst_video::VideoFrameRef::from_buffer_ref_writable(out, &self.to).ok()?;
-        self.converter.frame_ref(&input, &mut output);
-        let stride = usize::try_from(self.to.stride()[0]).ok()?;
-        let row_bytes = self.to.width() as usize * 3;
-        storage.clear();
-        for row in output.plane_data(0).ok()?.chunks(stride).take(self.to.height() as usize) {
-            storage.extend_from_slice(row.get(..row_bytes)?);
+        {
+            let out = self.out.get_mut()?;
+            let to = gst_video::VideoFrameRef::from_buffer_ref_writable(out, &self.to);
+            self.converter.frame_ref(&input, &mut to.ok()?);
         }
-        Some(storage)
+        let output = gst_video::VideoFrameRef::from_buffer_ref_readable(&self.out, &self.to);
+        pack(&output.ok()?, PixelFormat::I420, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use base::slot::Taken;
+    use config::{Draw, OverlayConfig};
+
+    use super::*;
+
+    fn tap() -> (Tap, Slot<Frame>) {
+        gst::init().unwrap();
+        let off = Draw::Off;
+        let (boxes, labels, zones, timestamp, max_age) = (off, off, off, off, Duration::ZERO);
+        let overlay = OverlayConfig { boxes, labels, zones, timestamp, max_age };
+        let slot = Slot::default();
+        let shared = Shared::new(slot.clone(), overlay, 1000, mpsc::channel().0);
+        (Tap::new(&Arc::new(shared), Duration::ZERO), slot)
+    }
+
+    fn taken(slot: &Slot<Frame>) -> Frame {
+        match slot.take(Duration::ZERO) {
+            Taken::Value(frame) => frame,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A picture whose rows end in bytes that are none of it; every byte is its plane's number × 10.
+    fn picture(format: gst_video::VideoFormat) -> (gst::Buffer, gst_video::VideoInfo) {
+        let info = gst_video::VideoInfo::builder(format, 33, 6)
+            .colorimetry(&"bt709".parse().unwrap())
+            .build()
+            .unwrap();
+        let mut bytes = vec![255; info.size()];
+        let (half, whole) = (17, 33);
+        let planes: &[(usize, usize)] = match format {
+            gst_video::VideoFormat::Nv12 => &[(whole, 6), (2 * half, 3)],
+            gst_video::VideoFormat::I420 => &[(whole, 6), (half, 3), (half, 3)],
+            _ => &[(3 * whole, 6)],
+        };
+        for (n, &(row, rows)) in planes.iter().enumerate() {
+            for y in 0..rows {
+                let start = info.offset()[n] + y * info.stride()[n] as usize;
+                bytes[start..start + row].fill(10 * n as u8);
+            }
+        }
+        (gst::Buffer::from_slice(bytes), info)
+    }
+
+    #[test]
+    fn what_the_detector_reads_is_handed_over_as_it_is_with_packed_rows() {
+        let (mut tap, slot) = tap();
+        for (from, format) in [
+            (gst_video::VideoFormat::I420, PixelFormat::I420),
+            (gst_video::VideoFormat::Nv12, PixelFormat::Nv12),
+            (gst_video::VideoFormat::Rgb, PixelFormat::Rgb),
+            (gst_video::VideoFormat::Bgr, PixelFormat::Bgr),
+        ] {
+            let (buffer, info) = picture(from);
+            tap.take(&buffer, &info, Duration::ZERO);
+            let frame = taken(&slot);
+            assert_eq!((frame.format, frame.size), (format, Size::new(33, 6)));
+            assert_eq!(frame.data.len(), format.bytes(frame.size));
+            assert!(!frame.data.contains(&255), "{format:?}");
+            assert_eq!((frame.data[0], frame.colours.matrix), (0, Matrix::Bt709));
+            slot.give_back(frame);
+        }
+    }
+
+    #[test]
+    fn another_format_becomes_i420() {
+        let (mut tap, slot) = tap();
+        let format = gst_video::VideoFormat::Yuy2;
+        let info = gst_video::VideoInfo::builder(format, 34, 6).build().unwrap();
+        // Luma 100, chroma 90.
+        let buffer = gst::Buffer::from_slice([100, 90].repeat(info.size() / 2));
+        tap.take(&buffer, &info, Duration::ZERO);
+        let frame = taken(&slot);
+        assert_eq!((frame.format, frame.size), (PixelFormat::I420, Size::new(34, 6)));
+        assert_eq!(frame.data, [vec![100; 34 * 6], vec![90; 2 * 17 * 3]].concat());
+    }
+
+    #[test]
+    fn a_frame_that_another_replaces_before_it_is_wanted_is_counted_but_not_copied() {
+        let (mut tap, slot) = tap();
+        let (buffer, info) = picture(gst_video::VideoFormat::I420);
+        let at = |n: u64| Duration::from_millis(33 * n);
+        tap.take(&buffer, &info, at(0));
+        assert_eq!(taken(&slot).seq, 0);
+        slot.want_at(Instant::now() + Duration::from_secs(60));
+        (1..4).for_each(|n| tap.take(&buffer, &info, at(n)));
+        assert!(matches!(slot.take(Duration::ZERO), Taken::TimedOut));
+        slot.want_at(Instant::now());
+        tap.take(&buffer, &info, at(4));
+        assert_eq!((taken(&slot).seq, slot.overwritten()), (4, 3));
     }
 }

@@ -122,6 +122,16 @@ fn a_camera_that_does_not_detect_has_no_tap() {
 }
 
 #[test]
+fn who_looks_at_parts_of_a_picture_gets_it_whole_where_the_camera_could_scale() {
+    let camera = support::camera(Source::Libcamera { name: None });
+    let board = board(BoardKind::Rpi4);
+    let plan = |tap| PipelinePlan::choose(&camera, &board, tap, Pace::RealTime).unwrap();
+    assert!(plan(TAP).low_res.is_some());
+    assert_eq!(plan(TapFit::Full).low_res, None);
+    assert_eq!(TapFit::Full.size_for(Size::new(1281, 721)), Size::new(1281, 721));
+}
+
+#[test]
 fn the_tapped_frame_keeps_the_aspect_and_fits() {
     for (source, fitted) in [
         ((1280, 720), (320, 180)),

@@ -18,9 +18,9 @@ _Static_assert(NCNN_MAT_PIXEL_X2Y(0, 1) == 1 << PIXEL_CONVERT_SHIFT, "PIXEL_CONV
 _Static_assert(sizeof(struct __ncnn_allocator_t) == 3 * sizeof(void*), "Allocator");
 _Static_assert(offsetof(struct __ncnn_allocator_t, pthis) == 0, "Allocator.pthis");
 _Static_assert(offsetof(struct __ncnn_allocator_t, fast_malloc) == sizeof(void*), "Allocator.fast_malloc");
-static void* lend(ncnn_allocator_t allocator, size_t size);
-static void take_back(ncnn_allocator_t allocator, void* start);
-static struct __ncnn_allocator_t allocator = { 0, lend, take_back };
+void* lend(ncnn_allocator_t allocator, size_t size);
+void take_back(ncnn_allocator_t allocator, void* start);
+struct __ncnn_allocator_t allocator = { 0, lend, take_back };
 _Static_assert(NCNN_BORDER_CONSTANT == BORDER_CONSTANT, "BORDER_CONSTANT");
 "#;
 

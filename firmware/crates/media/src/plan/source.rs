@@ -193,11 +193,11 @@ fn raw_caps(camera: &CameraConfig, needs: &RungNeeds, unsaid: Unsaid) -> String 
 /// The second stream of a camera whose hardware scales: free of charge for the tap.
 pub(crate) fn low_res(camera: &CameraConfig, board: &Board, tap: TapFit) -> Option<LowResStream> {
     let Source::Libcamera { .. } = camera.source else { return None };
-    if board.kind == BoardKind::Host {
+    if board.kind == BoardKind::Host || tap == TapFit::Full {
         return None;
     }
     let size = tap.size_for(camera.video.size.unwrap_or(DEFAULT_SIZE));
-    // The Pi 4's ISP gives its second stream as YUV only; the tap converts the small frame.
+    // The Pi 4's ISP gives its second stream as YUV only; the detector reads it so.
     let caps = format!("video/x-raw,format=I420,width={},height={}", size.width, size.height);
     Some(LowResStream {
         elements: vec![

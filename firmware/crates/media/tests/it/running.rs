@@ -16,8 +16,8 @@ fn a_scene_gives_frames_to_the_slot_and_pictures_to_the_encoder() {
     assert!(running.rung_reason.contains("no hardware"), "{}", running.rung_reason);
     assert_eq!((running.size, running.fps), (Size::new(640, 360), 25.0));
     let mut last = started.frame();
-    assert_eq!((last.size, last.source_size), (Size::new(320, 180), Size::new(640, 360)));
-    assert_eq!((last.format, last.data.len()), (PixelFormat::Rgb, 320 * 180 * 3));
+    assert_eq!((last.size, last.source_size), (Size::new(640, 360), Size::new(640, 360)));
+    assert_eq!((last.format, last.data.len()), (PixelFormat::I420, 640 * 360 * 3 / 2));
     for _ in 0..20 {
         let frame = started.frame();
         assert!(frame.seq > last.seq && frame.pts > last.pts && frame.captured > last.captured);
