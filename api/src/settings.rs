@@ -51,8 +51,10 @@ pub struct Settings {
     pub media_server: MediaServerSettings,
     /// What holds for the detectors of all cameras.
     pub detector: DetectorSettings,
-    /// Heat: when the detectors slow down and pause.
+    /// Heat: where the temperature is read, and what it may be.
     pub thermal: ThermalSettings,
+    /// The governor of each camera: what it holds, and how patiently.
+    pub governor: GovernorSettings,
     /// The cameras by id: lower case letters, digits and `-`, at most 32 characters.
     pub cameras: BTreeMap<String, CameraSettings>,
 }
@@ -186,7 +188,7 @@ pub struct DetectorSettings {
     pub download: Option<bool>,
 }
 
-/// Heat: when the detectors slow down and pause.
+/// Heat: where the temperature is read, and what it may be.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ThermalSettings {
@@ -196,15 +198,45 @@ pub struct ThermalSettings {
     /// File with the temperature in m°C.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensor: Option<String>,
-    /// From this temperature on the detectors rest between inferences; in °C, 30..=110.
+    /// File with the flags of the Raspberry Pi's firmware that say whether it slows the processor
+    /// down, as `vcgencmd get_throttled` shows them. Not there on other boards.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub high_c: Option<f32>,
-    /// From this temperature on the detectors pause; in °C, above `high_c`, 31..=120.
+    pub throttled: Option<String>,
+    /// Temperature that the governor holds; in °C, 30..=110.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_temp_c: Option<f32>,
+    /// From this temperature on detection pauses; in °C, above `max_temp_c`, 31..=120.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub critical_c: Option<f32>,
-    /// Rest between inferences above `high_c`, in milliseconds, 10..=10000.
+}
+
+/// The governor of each camera: it holds the limits of temperature, detector time, missed frames
+/// and event latency by steps in this order: detect rate, input size, model, bit rate. The frame
+/// rate of the video is never touched. All fields are live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GovernorSettings {
+    /// Whether anything is ever reduced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rest_ms: Option<u32>,
+    pub enabled: Option<bool>,
+    /// Inferences per second below which the rate is not reduced, 0.1..=60. A camera whose
+    /// `max_fps` is lower stays at that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_detect_fps: Option<f32>,
+    /// Longest time from the detector's tap to an event in the store, for 95 of 100 events; in
+    /// milliseconds, 20..=60000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_latency_ms: Option<u32>,
+    /// Bit rate below which that of a stream is not reduced, in kbit/s, 100..=25000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_bitrate_kbps: Option<u32>,
+    /// Seconds that a step down has to act before the next one, 0.5..=600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle_s: Option<f32>,
+    /// Seconds that all limits must be held with a margin before a step up, and the least time
+    /// between a step down and a step up; 1..=3600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calm_s: Option<f32>,
 }
 
 /// One camera.

@@ -57,10 +57,12 @@ pub struct DetectorStatus {
     pub sha256: String,
     /// Why it is not running; null while it is.
     pub error: Option<String>,
+    /// How often it crashed and was started again, since the camera process started.
+    pub crashes: u32,
     /// Why it is slowed down or paused, as its governor says; null while it is not.
     pub throttled: Option<String>,
     /// What reduces it to hold which limits; null where the governor is switched off.
-    pub governor: Option<GovernorStatus>,
+    pub governor: Option<Box<GovernorStatus>>,
     /// Labels of the model.
     pub labels: Vec<String>,
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use api::event::{EventType, Kind, Phase, Severity, Timing};
+use api::event::{EventType, Kind, Phase, Severity, Timing, Zones};
+use api::governor::GovernorStep;
 use jiff::{SignedDuration, Timestamp};
 use link::{Happening, TrackBatch};
 use store::{NewEvent, NewTracks};
@@ -82,6 +83,32 @@ pub(crate) fn tracks(camera: &str, batch: TrackBatch, body: Vec<u8>, now: Now) -
     }
 }
 
+/// The event that tells of a step of the governor of `camera`, taken at `at_ns` of the monotonic
+/// clock.
+pub(crate) fn step(camera: &str, step: GovernorStep, at_ns: u64, now: Now) -> NewEvent {
+    let (phase, kind, severity) = place(EventType::Governor);
+    let ts = now.wall_of(at_ns);
+    NewEvent {
+        id: Ulid::generate(),
+        phase,
+        event_type: EventType::Governor,
+        kind,
+        severity,
+        camera: camera.to_owned(),
+        ts,
+        start_ts: ts,
+        end_ts: Some(ts),
+        object: None,
+        zones: Zones::default(),
+        line: None,
+        crowding: None,
+        end_reason: None,
+        governor: Some(step),
+        model: None,
+        timing: Timing::default(),
+    }
+}
+
 /// Where in an event's life something stands, what it is about and how much it matters.
 fn place(event_type: EventType) -> (Phase, Kind, Severity) {
     match event_type {
@@ -153,6 +180,25 @@ mod tests {
             let event = event("front", happening(event_type), now()).unwrap();
             assert_eq!(event.end_ts.is_some(), over, "{event_type:?}");
         }
+    }
+
+    #[test]
+    fn a_step_of_the_governor_is_an_event_that_is_over() {
+        let step = GovernorStep {
+            dial: api::governor::Dial::DetectRate,
+            from: "10 fps".into(),
+            to: "7.4 fps".into(),
+            reason: api::governor::StepReason::Temperature,
+            sentence: "76.0 °C, the limit is 75 °C: detect rate 10 fps → 7.4 fps".into(),
+            reading: Some(76.0),
+            limit: Some(75.0),
+            level: 1,
+        };
+        let event = super::step("front", step.clone(), 99_000_000_000, now());
+        assert_eq!((event.kind, event.severity), (Kind::Governor, Severity::Notice));
+        assert_eq!(event.end_ts, Some(event.ts));
+        assert_eq!(event.ts.to_string(), "2026-01-05T12:00:00.233Z");
+        assert_eq!(event.governor, Some(step));
     }
 
     #[test]

@@ -214,10 +214,16 @@ impl Built {
             None => None,
         };
 
-        let (recorder, recording) = recorder::new(store.clone(), seeing.shutdown.clone());
+        let latencies = recorder::Latencies::default();
+        let (recorder, recording) =
+            recorder::new(store.clone(), latencies.clone(), seeing.shutdown.clone());
         seeing.tasks.spawn(recording);
-        let surroundings =
-            Surroundings { supervisor: supervisor.clone(), recorder, program: self.camera_program };
+        let surroundings = Surroundings {
+            supervisor: supervisor.clone(),
+            recorder,
+            latencies,
+            program: self.camera_program,
+        };
         let orders_now = orders.orders(&loaded.settings)?;
         let shutdown = seeing.shutdown.clone();
         let cameras =

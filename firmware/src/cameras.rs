@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | the socket that camera processes connect to |
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
+//! | [`open`] | requests that wait for a camera's answer |
 //! | [`health`] | when a camera process has to be replaced (pure) |
 //!
 //! Channels: connections go from the server to the task of the camera that said hello; status and
@@ -11,6 +12,7 @@
 //! happened goes to the [`crate::recorder`].
 
 mod health;
+mod open;
 mod server;
 mod task;
 
@@ -27,7 +29,7 @@ use supervise::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::recorder::Recorder;
+use crate::recorder::{Latencies, Recorder};
 
 pub(crate) use server::LinkServer;
 
@@ -137,6 +139,8 @@ pub(crate) struct Surroundings {
     pub(crate) supervisor: Supervisor,
     /// Stores what they report.
     pub(crate) recorder: Recorder,
+    /// How long that took, for their governors.
+    pub(crate) latencies: Latencies,
     /// The `edgecam-camera` binary.
     pub(crate) program: PathBuf,
 }

@@ -1,6 +1,7 @@
 //! The models that this device knows: manifests built in or put beside the data, their files found
 //! or fetched. Nothing here looks inside a model: that is the detector's business.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use api::manifest::{ModelFile, ModelManifest};
+use api::manifest::{Fit, ModelFile, ModelManifest};
 use sha2::{Digest, Sha256};
 
 /// Manifests that come with the product.
@@ -79,6 +80,23 @@ impl ModelLibrary {
     /// All manifests, by name.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ModelManifest> {
         self.manifests.values()
+    }
+
+    /// The installed models whose input is no larger than that of `asked`, and that can be fed with
+    /// frames scaled for it: by input area from large to small, then by family.
+    pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
+        let area = |model: &ModelManifest| model.input.width * model.input.height;
+        let mut lighter: Vec<_> = self
+            .all()
+            .filter(|model| model.name != asked.name && area(model) <= area(asked))
+            // A frame that was stretched has lost the shape that letterboxing keeps.
+            .filter(|model| Fit::Letterbox == asked.input.fit || Fit::Stretch == model.input.fit)
+            .filter(|model| self.is_installed(model))
+            .collect();
+        lighter.sort_by_key(|model| {
+            (Reverse(area(model)), model.family != asked.family, model.name.clone())
+        });
+        lighter
     }
 
     /// Folders with model files, in the order in which they are looked through.
@@ -259,6 +277,26 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let error = library(data.path()).get("yolo").unwrap_err().to_string();
         assert!(error.contains("yolo") && error.contains("nanodet-plus-m_320"), "{error}");
+    }
+
+    #[test]
+    fn lighter_models_are_those_at_hand_by_input_area_then_by_family() {
+        let data = tempfile::tempdir().unwrap();
+        let library = library(data.path());
+        let names = |asked: &str| -> Vec<String> {
+            let lighter = library.lighter_than(library.get(asked).unwrap());
+            lighter.into_iter().map(|model| model.name.clone()).collect()
+        };
+        assert_eq!(names("nanodet-plus-m_416"), Vec::<String>::new(), "none is installed");
+        fs::create_dir(data.path().join("models")).unwrap();
+        for file in
+            ["nanodet_m.param", "nanodet_m.bin", "nanodet_plus_m.param", "nanodet_plus_m.bin"]
+        {
+            fs::write(data.path().join("models").join(file), "").unwrap();
+        }
+        assert_eq!(names("nanodet-plus-m_416"), ["nanodet-plus-m_320", "nanodet-m_320"]);
+        let letterboxed = ["nanodet-plus-m_416", "nanodet-m_320", "nanodet-plus-m_320"];
+        assert_eq!(names("nanodet-m_416"), letterboxed);
     }
 
     #[test]

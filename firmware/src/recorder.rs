@@ -3,6 +3,8 @@
 //! What cannot be stored (a full disk) is kept and tried again; meanwhile the queue fills, the
 //! camera's link backs up and its detector slows down, and nothing that was seen is lost.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::shutdown::Shutdown;
@@ -33,13 +35,59 @@ pub(crate) enum Record {
 /// The recorder's queue; the sender waits while it is full.
 pub(crate) type Recorder = mpsc::Sender<Record>;
 
-/// A queue and the task behind it, to be spawned. It ends when every sender is gone.
-pub(crate) fn new(store: StoreHandle, shutdown: Shutdown) -> (Recorder, impl Future<Output = ()>) {
-    let (sender, queue) = mpsc::channel(QUEUE);
-    (sender, run(store, queue, shutdown))
+/// Times from the tap to the store, by camera, until its task takes them; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Latencies(Arc<Mutex<HashMap<String, Vec<f32>>>>);
+
+impl Latencies {
+    /// Those of `camera` since the last call, in milliseconds.
+    pub(crate) fn take(&self, camera: &str) -> Vec<f32> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get_mut(camera).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes the latencies of `events`, stored at `now` of the monotonic clock.
+    fn note(&self, events: &[NewEvent], now: Duration) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events {
+            let Some(latency) = latency(event, now) else { continue };
+            let of_camera = all.entry(event.camera.clone()).or_default();
+            if of_camera.len() < BATCH {
+                of_camera.push(latency.as_secs_f32() * 1000.0);
+            }
+        }
+    }
 }
 
-async fn run(store: StoreHandle, mut queue: mpsc::Receiver<Record>, shutdown: Shutdown) {
+/// Time from the tap to `now`; `None` where no picture caused the event: it is of the camera
+/// itself, or tells that nothing was seen any more.
+fn latency(event: &NewEvent, now: Duration) -> Option<Duration> {
+    let timing = &event.timing;
+    let of_picture = timing.tapped_ts_ns > 0 && timing.sensor_ts_ns <= timing.tapped_ts_ns;
+    of_picture.then(|| now.saturating_sub(Duration::from_nanos(timing.tapped_ts_ns)))
+}
+
+/// A queue and the task behind it, to be spawned. It ends when every sender is gone.
+pub(crate) fn new(
+    store: StoreHandle,
+    latencies: Latencies,
+    shutdown: Shutdown,
+) -> (Recorder, impl Future<Output = ()>) {
+    let (sender, queue) = mpsc::channel(QUEUE);
+    (sender, run(store, queue, latencies, shutdown))
+}
+
+async fn run(
+    store: StoreHandle,
+    mut queue: mpsc::Receiver<Record>,
+    latencies: Latencies,
+    shutdown: Shutdown,
+) {
+    let keep = async |events: Vec<NewEvent>| {
+        if keep(&store, &shutdown, &events).await {
+            latencies.note(&events, base::clock::monotonic());
+        }
+    };
     let mut records = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut records, BATCH).await > 0 {
         let mut events = Vec::with_capacity(records.len());
@@ -49,12 +97,12 @@ async fn run(store: StoreHandle, mut queue: mpsc::Receiver<Record>, shutdown: Sh
                 Record::Event(event) => events.push(*event),
                 Record::Tracks(one) => tracks.push(one),
                 Record::CameraGone { camera } => {
-                    keep(&store, &shutdown, std::mem::take(&mut events)).await;
+                    keep(std::mem::take(&mut events)).await;
                     close(&store, &camera).await;
                 }
             }
         }
-        keep(&store, &shutdown, events).await;
+        keep(events).await;
         for one in tracks {
             keep_tracks(&store, one).await;
         }
@@ -69,16 +117,16 @@ async fn keep_tracks(store: &StoreHandle, tracks: NewTracks) {
     }
 }
 
-/// Stores `events`, however often it takes, unless the daemon is stopping.
-async fn keep(store: &StoreHandle, shutdown: &Shutdown, events: Vec<NewEvent>) {
+/// Stores `events`, however often it takes, unless the daemon is stopping; whether they are stored.
+async fn keep(store: &StoreHandle, shutdown: &Shutdown, events: &[NewEvent]) -> bool {
     if events.is_empty() {
-        return;
+        return true;
     }
-    while let Err(error) = store.append_all(events.clone()).await {
+    while let Err(error) = store.append_all(events.to_vec()).await {
         let text = base::error::chain(&error);
         if shutdown.is_stopping() || matches!(error, StoreError::Stopped) {
             tracing::error!(error = text, events = events.len(), "events are lost with this stop");
-            return;
+            return false;
         }
         tracing::error!(
             error = text,
@@ -87,6 +135,7 @@ async fn keep(store: &StoreHandle, shutdown: &Shutdown, events: Vec<NewEvent>) {
         );
         tokio::time::sleep(AGAIN).await;
     }
+    true
 }
 
 async fn close(store: &StoreHandle, camera: &str) {
@@ -103,5 +152,40 @@ async fn close(store: &StoreHandle, camera: &str) {
                 "open events could not be ended: the next start ends them"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::announce::Now;
+    use api::governor::{Dial, GovernorStep, StepReason};
+
+    fn event(sensor_ns: u64, tapped_ns: u64) -> NewEvent {
+        let step = GovernorStep {
+            dial: Dial::DetectRate,
+            from: String::new(),
+            to: String::new(),
+            reason: StepReason::Calm,
+            sentence: String::new(),
+            reading: None,
+            limit: None,
+            level: 0,
+        };
+        let mut event = crate::announce::step("front", step, 0, Now::read());
+        (event.timing.sensor_ts_ns, event.timing.tapped_ts_ns) = (sensor_ns, tapped_ns);
+        event
+    }
+
+    #[test]
+    fn only_events_that_a_picture_caused_have_a_latency() {
+        let latencies = Latencies::default();
+        let of_picture = event(1_000_000, 2_000_000);
+        let of_the_camera = event(0, 0);
+        let nothing_seen_any_more = event(9_000_000, 2_000_000);
+        let events = [of_picture, of_the_camera, nothing_seen_any_more];
+        latencies.note(&events, Duration::from_millis(12));
+        assert_eq!(latencies.take("front"), [10.0]);
+        assert_eq!(latencies.take("front"), Vec::<f32>::new(), "each is taken once");
     }
 }

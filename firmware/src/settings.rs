@@ -89,15 +89,29 @@ impl OrderMaker {
             settings: of_camera.clone(),
             detector: settings.detector.clone(),
             thermal: settings.thermal.clone(),
+            governor: settings.governor.clone(),
             publish_url: self
                 .publish_to
                 .as_ref()
                 .zip(CameraId::new(camera))
                 .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
             model: self.library.get(model)?.clone(),
+            lighter: self.lighter(camera, of_camera, self.library.get(model)?),
             model_dirs: self.library.dirs().iter().map(|dir| text(dir)).collect(),
             state_dir: text(&self.data.join("cameras").join(camera)),
         })
+    }
+
+    /// The models at hand that take less work than `asked` and know every label that the camera's
+    /// settings name.
+    fn lighter(
+        &self,
+        camera: &str,
+        settings: &CameraSettings,
+        asked: &ModelManifest,
+    ) -> Vec<ModelManifest> {
+        let fits = |model: &&ModelManifest| check_labels(camera, settings, model).is_ok();
+        self.library.lighter_than(asked).into_iter().filter(fits).cloned().collect()
     }
 
     /// The orders of all cameras of `settings`.

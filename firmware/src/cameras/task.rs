@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::governor::GovernorStep;
 use api::status::{CameraPhase, CameraStats, CameraStatus, Counts};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
@@ -14,10 +15,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::health::{SILENCE, START, complaint};
+use super::open::Open;
 use super::server::Connection;
-use super::{Answer, CameraError, CameraView, Request, Surroundings};
+use super::{CameraError, CameraView, Request, Surroundings};
 use crate::announce::{self, Now};
-use crate::recorder::{Record, Recorder};
+use crate::recorder::{Latencies, Record, Recorder};
 
 /// Messages of a camera process that may wait for the task.
 const HEARD: usize = 64;
@@ -46,6 +48,7 @@ pub(super) struct CameraTask {
     inputs: Inputs,
     child: Option<ChildHandle>,
     recorder: Recorder,
+    latencies: Latencies,
     view: watch::Sender<Arc<CameraView>>,
     process: Option<Process>,
     heard: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
@@ -64,12 +67,6 @@ struct Process {
 
 /// Something that the reader of connection `number` heard; `None`: it ended.
 type Heard = (u64, Option<(FromCamera, Vec<u8>)>);
-
-/// A request that waits for the camera's answer.
-enum Open {
-    Snapshot { answer: Answer<Vec<u8>>, asked: Instant },
-    Apply { order: Box<CameraOrder>, answer: Answer<()>, asked: Instant },
-}
 
 impl CameraTask {
     /// The task, and where it shows what it knows. An enabled camera's process is started here.
@@ -95,6 +92,7 @@ impl CameraTask {
             inputs,
             child,
             recorder: surroundings.recorder.clone(),
+            latencies: surroundings.latencies.clone(),
             view,
             process: None,
             heard: mpsc::channel(HEARD),
@@ -118,7 +116,10 @@ impl CameraTask {
                 Some((number, heard)) = self.heard.1.recv() => self.hear(number, heard).await,
                 Some(request) = self.inputs.requests.recv() => self.ask(request).await,
                 Some(()) = changed(&mut child) => self.on_child(),
-                _ = tick.tick() => self.drop_late(),
+                _ = tick.tick() => {
+                    self.drop_late();
+                    self.tell_latencies().await;
+                }
             }
         }
         self.stop().await;
@@ -178,6 +179,7 @@ impl CameraTask {
             let view = Arc::make_mut(view);
             view.status.counts = Counts::default();
             view.status.detector.running = false;
+            view.status.detector.governor = None;
             view.stats = CameraStats::default();
         });
     }
@@ -199,6 +201,7 @@ impl CameraTask {
         match message {
             FromCamera::Happened(happening) => self.record_happening(*happening).await,
             FromCamera::Tracks(batch) => self.record_tracks(*batch, blob).await,
+            FromCamera::Governed { step, at_ns } => self.record_step(*step, at_ns).await,
             FromCamera::Counts(counts) => {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
@@ -232,6 +235,11 @@ impl CameraTask {
     async fn record_tracks(&mut self, batch: TrackBatch, body: Vec<u8>) {
         let tracks = announce::tracks(&self.order.camera, batch, body, Now::read());
         self.record(Record::Tracks(tracks)).await;
+    }
+
+    async fn record_step(&mut self, step: GovernorStep, at_ns: u64) {
+        let event = announce::step(&self.order.camera, step, at_ns, Now::read());
+        self.record(Record::Event(Box::new(event))).await;
     }
 
     /// Hands a record to the recorder and waits while its queue is full (a full disk). That is not
@@ -335,6 +343,15 @@ impl CameraTask {
         }
     }
 
+    /// Tells the camera's governor how long its events took to the store.
+    async fn tell_latencies(&mut self) {
+        let latencies_ms = self.latencies.take(&self.order.camera);
+        if let (Some(process), false) = (&mut self.process, latencies_ms.is_empty()) {
+            // A link that breaks is reported by its reading side.
+            let _ = process.sender.send(&ToCamera::Stored { latencies_ms }, &[]).await;
+        }
+    }
+
     /// Fails requests that the camera process did not answer in time.
     fn drop_late(&mut self) {
         let late = |open: &Open| open.asked().elapsed() >= ANSWER_WITHIN;
@@ -386,6 +403,9 @@ impl CameraTask {
                     Some((FromCamera::Tracks(batch), blob)) if from == number => {
                         self.record_tracks(*batch, blob).await;
                     }
+                    Some((FromCamera::Governed { step, at_ns }, _)) if from == number => {
+                        self.record_step(*step, at_ns).await;
+                    }
                     None if from == number => break,
                     _ => {}
                 }
@@ -405,39 +425,6 @@ impl CameraTask {
         self.disconnect("the daemon stops").await;
         if let Some(child) = &self.child {
             child.stop().await;
-        }
-    }
-}
-
-impl Open {
-    /// The message that asks for `request` under `number`, and what waits for its answer; `None`:
-    /// it is one without an answer.
-    fn new(number: u64, request: Request) -> Option<(ToCamera, Self)> {
-        let asked = Instant::now();
-        match request {
-            Request::Snapshot { quality, answer } => Some((
-                ToCamera::Snapshot { request: number, quality },
-                Self::Snapshot { answer, asked },
-            )),
-            Request::Apply { order, answer } => Some((
-                ToCamera::Apply { request: number, order: order.clone() },
-                Self::Apply { order, answer, asked },
-            )),
-            Request::KeyFrame => None,
-        }
-    }
-
-    fn asked(&self) -> Instant {
-        match self {
-            Self::Snapshot { asked, .. } | Self::Apply { asked, .. } => *asked,
-        }
-    }
-
-    fn fail(self, error: CameraError) {
-        // Whoever asked may have gone meanwhile.
-        match self {
-            Self::Snapshot { answer, .. } => drop(answer.send(Err(error))),
-            Self::Apply { answer, .. } => drop(answer.send(Err(error))),
         }
     }
 }

@@ -8,21 +8,21 @@ use api::status::{CameraPhase, DetectorStatus, PipelineStatus};
 use base::clock::monotonic;
 use base::slot::Slot;
 use config::{CameraConfig, Change, camera_change, compile_camera};
-use link::{CameraOrder, FromCamera, LinkError, PROTOCOL, ToCamera};
+use link::{CameraOrder, FromCamera, PROTOCOL, ToCamera};
 use media::{Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::MissedTickBehavior;
 
-use crate::meter::Meter;
+use crate::daemon::{Daemon, OUTBOX, Out};
+use crate::governor::{Candidate, Governed, Governing, GovernorSetup, interval};
+use crate::meter::{Meter, SharedMeter};
 use crate::models::ModelSource;
-use crate::vision::{Told, Vision, VisionSetup};
+use crate::vision::{Pace, Told, Vision, VisionSetup, from_files};
 
 /// Time between two statistics: also the sign of life that the daemon waits for.
 const STATS_EVERY: Duration = Duration::from_millis(500);
-/// Messages to the daemon that may wait; the detector waits beyond that.
-const OUTBOX: usize = 256;
 
 /// Runs the camera `id` for the daemon that listens on `socket`, until told to stop or until the
 /// daemon is gone.
@@ -52,60 +52,6 @@ fn hello(id: &str) -> FromCamera {
     }
 }
 
-type Out = mpsc::Sender<(FromCamera, Vec<u8>)>;
-
-/// The daemon at the other end of the link: a task that reads, and a task that writes.
-struct Daemon {
-    out: Out,
-    heard: mpsc::Receiver<ToCamera>,
-    writer: tokio::task::JoinHandle<()>,
-}
-
-impl Daemon {
-    fn new(mut receiver: link::Receiver<ToCamera>, mut sender: link::Sender<FromCamera>) -> Self {
-        let (out, mut queue) = mpsc::channel::<(FromCamera, Vec<u8>)>(OUTBOX);
-        let (hear, heard) = mpsc::channel(OUTBOX);
-        let writer = tokio::spawn(async move {
-            while let Some((message, blob)) = queue.recv().await {
-                if let Err(error) = sender.send(&message, &blob).await {
-                    log_broken(&error);
-                    break;
-                }
-            }
-        });
-        tokio::spawn(async move {
-            loop {
-                let message = receiver.receive().await.unwrap_or_else(|error| {
-                    log_broken(&error);
-                    None
-                });
-                let Some((message, _)) = message else { break };
-                if hear.send(message).await.is_err() {
-                    break;
-                }
-            }
-        });
-        Self { out, heard, writer }
-    }
-
-    async fn say(&self, message: FromCamera) {
-        // A closed channel means that the link broke, which the reading side reports.
-        let _ = self.out.send((message, Vec::new())).await;
-    }
-
-    /// Sends what is still waiting.
-    async fn close(self) {
-        drop(self.out);
-        if tokio::time::timeout(Duration::from_secs(1), self.writer).await.is_err() {
-            tracing::warn!("edgecamd did not take the last messages in time");
-        }
-    }
-}
-
-fn log_broken(error: &LinkError) {
-    tracing::warn!(error = base::error::chain(error), "the link broke");
-}
-
 /// A running camera.
 struct Session {
     order: CameraOrder,
@@ -114,6 +60,11 @@ struct Session {
     events: mpsc::UnboundedReceiver<MediaEvent>,
     vision: Vision,
     told: mpsc::Receiver<Told>,
+    governing: Governing,
+    governed: mpsc::UnboundedReceiver<Governed>,
+    /// What the encoder was told last, kbit/s.
+    bitrate_kbps: u32,
+    seen: SharedMeter,
     meter: Meter,
     phase: CameraPhase,
     error: Option<String>,
@@ -127,7 +78,8 @@ impl Session {
         let config = compile(&order)?;
         let board = Board::detect().context("looking at this machine's GStreamer")?;
         let frames = Slot::default();
-        let model = ModelSource::new(&order);
+        let model = ModelSource::asked(&order);
+        let lighter = ModelSource::lighter(&order);
         let options = PipelineOptions {
             publish_url: order.publish_url.as_deref().map(str::parse).transpose()?,
             tap: model.tap_fit(),
@@ -139,8 +91,26 @@ impl Session {
         pipeline.overlay().set_marks(&config.name, &config.zones, &config.lines);
         let (tell, told) = mpsc::channel(OUTBOX);
         let overlay = pipeline.overlay().clone();
-        let setup = VisionSetup { config: config.clone(), model, frames, overlay, tell };
+        let seen = SharedMeter::default();
+        let (govern, governed) = mpsc::unbounded_channel();
+        let governing = GovernorSetup {
+            config: config.clone(),
+            models: candidates(&model, &lighter),
+            meter: seen.clone(),
+            tell: govern,
+        };
+        let setup = VisionSetup {
+            config: config.clone(),
+            model,
+            lighter,
+            load: from_files(),
+            meter: seen.clone(),
+            frames,
+            overlay,
+            tell,
+        };
         let vision = Vision::start(setup).context("starting the detector's thread")?;
+        let governing = Governing::start(governing).context("starting the governor's thread")?;
         Ok(Self {
             events: forward(media_events).context("starting the thread for media events")?,
             meter: Meter::new(monotonic()),
@@ -148,6 +118,10 @@ impl Session {
             error: None,
             running: None,
             detector: DetectorStatus::default(),
+            bitrate_kbps: config.encoder.bitrate_kbps,
+            governing,
+            governed,
+            seen,
             order,
             config,
             pipeline,
@@ -159,7 +133,7 @@ impl Session {
 
     /// Serves the daemon until it says stop, is gone, or this process is told to end.
     async fn run(mut self, daemon: &mut Daemon, mut terminate: Signal) {
-        let mut tick = interval(STATS_EVERY);
+        let mut tick = tokio::time::interval(STATS_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Cancel-safe: every arm only receives from a channel, a signal or a timer.
         loop {
@@ -170,6 +144,7 @@ impl Session {
                 },
                 Some(event) = self.events.recv() => self.on_media(event).await,
                 Some(told) = self.told.recv() => self.on_vision(told).await,
+                Some(governed) = self.governed.recv() => self.on_governor(governed).await,
                 _ = tick.tick() => self.tell_stats().await,
                 _ = terminate.recv() => break,
             }
@@ -185,6 +160,10 @@ impl Session {
             }
             ToCamera::Snapshot { request, quality } => self.snapshot(request, quality),
             ToCamera::KeyFrame => self.pipeline.key_frame(),
+            ToCamera::Stored { latencies_ms } => {
+                let time = |ms: f32| Duration::try_from_secs_f32(ms / 1000.0).ok();
+                self.governing.stored(latencies_ms.into_iter().filter_map(time).collect());
+            }
             ToCamera::Configure(_) | ToCamera::Stop => {
                 tracing::warn!("edgecamd configured a camera that runs already: ignored");
             }
@@ -209,13 +188,17 @@ impl Session {
             return refused(fields.into_iter().map(str::to_owned).collect(), None);
         }
         if config.encoder.bitrate_kbps != self.config.encoder.bitrate_kbps {
-            self.pipeline.set_bitrate(config.encoder.bitrate_kbps);
+            self.set_bitrate(config.encoder.bitrate_kbps);
         }
         if config.overlay != self.config.overlay {
             self.pipeline.set_overlay_config(config.overlay);
         }
         self.pipeline.overlay().set_marks(&config.name, &config.zones, &config.lines);
-        self.vision.apply(config.clone());
+        let lighter = ModelSource::lighter(&order);
+        let models = candidates(&ModelSource::asked(&order), &lighter);
+        self.vision.apply(config.clone(), lighter);
+        // What is reduced stays so: the governor answers with what is left of the new settings.
+        self.governing.apply(config.clone(), models);
         (self.config, self.order) = (config, order);
         refused(Vec::new(), None)
     }
@@ -278,9 +261,36 @@ impl Session {
             }
             Told::Counts(counts) => self.say(FromCamera::Counts(counts)).await,
             Told::Detector(detector) => {
-                self.detector = detector;
+                let (throttled, governor) =
+                    (self.detector.throttled.take(), self.detector.governor.take());
+                self.detector = DetectorStatus { throttled, governor, ..detector };
                 self.tell_state().await;
             }
+            Told::Refused { model } => self.governing.refuse(model),
+        }
+    }
+
+    /// Puts in force what the governor says, and tells it.
+    async fn on_governor(&mut self, governed: Governed) {
+        let Governed { setting, model, step, status } = governed;
+        let pace = Pace { min_interval: interval(setting.fps), model, paused: setting.paused };
+        self.vision.set_pace(pace);
+        self.set_bitrate(setting.bitrate_kbps);
+        if let Some((step, at)) = step {
+            let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+            self.say(FromCamera::Governed { step: Box::new(step), at_ns }).await;
+        }
+        self.detector.throttled = status
+            .as_ref()
+            .filter(|status| status.level > 0)
+            .and_then(|status| status.sentence.clone());
+        self.detector.governor = status.map(Box::new);
+        self.tell_state().await;
+    }
+
+    fn set_bitrate(&mut self, kbps: u32) {
+        if std::mem::replace(&mut self.bitrate_kbps, kbps) != kbps {
+            self.pipeline.set_bitrate(kbps);
         }
     }
 
@@ -295,14 +305,8 @@ impl Session {
     }
 
     async fn tell_stats(&mut self) {
-        let crashed = "the detector's thread crashed: start EdgeCam again";
-        if self.vision.is_dead() && self.detector.error.as_deref() != Some(crashed) {
-            self.detector.running = false;
-            self.detector.error = Some(crashed.to_owned());
-            self.tell_state().await;
-        }
         let media = self.pipeline.stats();
-        let stats = self.meter.stats(monotonic(), &media, &self.vision.meter());
+        let stats = self.meter.stats(monotonic(), &media, &self.seen.lock());
         self.say(FromCamera::Stats(Box::new(stats))).await;
     }
 
@@ -312,7 +316,8 @@ impl Session {
 
     /// Ends what is tracked, so that open events get their end, then the pipeline.
     async fn stop(mut self) {
-        let vision = self.vision;
+        let (vision, governing) = (self.vision, self.governing);
+        let governed = tokio::task::spawn_blocking(move || governing.stop());
         let ended = tokio::task::spawn_blocking(move || vision.stop());
         while let Some(told) = self.told.recv().await {
             match told {
@@ -325,19 +330,24 @@ impl Session {
                 Told::Tracks(batch, blob) => {
                     let _ = self.out.send((FromCamera::Tracks(batch), blob)).await;
                 }
-                Told::Counts(_) | Told::Detector(_) => {}
+                Told::Counts(_) | Told::Detector(_) | Told::Refused { .. } => {}
             }
         }
         let pipeline = self.pipeline;
         let stopped = tokio::task::spawn_blocking(move || pipeline.stop());
-        if ended.await.is_err() || stopped.await.is_err() {
+        if ended.await.is_err() || governed.await.is_err() || stopped.await.is_err() {
             tracing::error!("a thread panicked while the camera stopped");
         }
     }
 }
 
+/// What the governor may choose from; first what the settings ask for.
+fn candidates(asked: &ModelSource, lighter: &[ModelSource]) -> Vec<Candidate> {
+    std::iter::once(asked).chain(lighter).map(ModelSource::candidate).collect()
+}
+
 fn compile(order: &CameraOrder) -> anyhow::Result<CameraConfig> {
-    compile_camera(&order.camera, &order.settings, &order.detector, &order.thermal)
+    compile_camera(&order.camera, &order.settings, &order.detector, &order.thermal, &order.governor)
         .context("checking the camera's settings")
 }
 

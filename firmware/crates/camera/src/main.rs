@@ -6,10 +6,11 @@
 //! | module | owns |
 //! |---|---|
 //! | [`app`] | the life of the process: connect, configure, run, stop |
+//! | [`daemon`] | the link to the daemon: a task that reads and one that writes |
 //! | [`vision`] | the thread `ec-detect`: frames → detector → tracker → rules |
 //! | [`history`] | what is tracked, in batches, to be kept |
 //! | [`models`] | finding and loading the detector's model |
-//! | [`thermal`] | what heat asks of the detector |
+//! | [`governor`] | the thread `ec-governor`: what is reduced to hold the limits |
 //! | [`meter`] | rates and latencies for the statistics |
 //! | [`to_link`] | happenings and counts in the words of the link |
 //!
@@ -18,10 +19,11 @@
 //! daemon that stores slowly slows the detector and never the stream.
 
 mod app;
+mod daemon;
+mod governor;
 mod history;
 mod meter;
 mod models;
-mod thermal;
 mod to_link;
 mod vision;
 

@@ -1,5 +1,6 @@
 //! Rates and latencies of a camera, for its statistics.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::status::{CameraStats, Quantiles};
@@ -28,6 +29,30 @@ pub(crate) struct VisionMeter {
     pub(crate) sensor_to_tap: Window,
     /// From tap to inference done.
     pub(crate) tap_to_inferred: Window,
+    /// Whole detector calls since the governor looked.
+    pub(crate) calls: Vec<Duration>,
+}
+
+impl VisionMeter {
+    /// Takes the time of a whole detector call.
+    pub(crate) fn call(&mut self, time: Duration) {
+        // Nobody looks where the governor is switched off, or hangs in a sensor.
+        if self.calls.len() < WINDOW {
+            self.calls.push(time);
+        }
+    }
+}
+
+/// The meter of the detector's thread, and of those who read it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedMeter(Arc<Mutex<VisionMeter>>);
+
+impl SharedMeter {
+    /// The meter, alone.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, VisionMeter> {
+        // A panic cannot leave the counters in a state that matters.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Default for VisionMeter {
@@ -42,6 +67,7 @@ impl Default for VisionMeter {
             postprocess: window(),
             sensor_to_tap: window(),
             tap_to_inferred: window(),
+            calls: Vec::new(),
         }
     }
 }

@@ -8,6 +8,8 @@ use domain::{Labels, Size};
 use link::CameraOrder;
 use media::TapFit;
 
+use crate::governor::Candidate;
+
 /// A model: its manifest, and where its files may be.
 #[derive(Debug)]
 pub(crate) struct ModelSource {
@@ -16,10 +18,25 @@ pub(crate) struct ModelSource {
 }
 
 impl ModelSource {
-    /// The model of `order`.
-    pub(crate) fn new(order: &CameraOrder) -> Self {
-        let dirs = order.model_dirs.iter().map(PathBuf::from).collect();
-        Self { manifest: order.model.clone(), dirs }
+    /// The model that `order` asks for.
+    pub(crate) fn asked(order: &CameraOrder) -> Self {
+        Self::of(&order.model, &order.model_dirs)
+    }
+
+    /// The lighter models that `order` leaves to the governor.
+    pub(crate) fn lighter(order: &CameraOrder) -> Vec<Self> {
+        order.lighter.iter().map(|manifest| Self::of(manifest, &order.model_dirs)).collect()
+    }
+
+    /// A model whose files are in one of `dirs`.
+    pub(crate) fn of(manifest: &ModelManifest, dirs: &[String]) -> Self {
+        let dirs = dirs.iter().map(PathBuf::from).collect();
+        Self { manifest: manifest.clone(), dirs }
+    }
+
+    /// What the governor has to know of it.
+    pub(crate) fn candidate(&self) -> Candidate {
+        Candidate::of(&self.manifest)
     }
 
     /// Name of the manifest.

@@ -3,17 +3,22 @@
 //! | module | owns |
 //! |---|---|
 //! | [`worker`] | the thread: commands, the model, the newest frame |
+//! | [`eye`] | the model in use, whichever it is |
 //! | [`follow`] | what becomes of found objects: tracks, rules, boxes on the picture |
 //!
 //! This file is the front that the rest of the process holds.
 
+mod eye;
 mod follow;
 mod worker;
 
+#[cfg(test)]
+mod crash_tests;
+
 use std::io;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use api::status::{Counts, DetectorStatus};
 use base::slot::Slot;
@@ -21,8 +26,9 @@ use config::CameraConfig;
 use domain::Frame;
 use media::OverlayHandle;
 
-use crate::meter::VisionMeter;
+use crate::meter::SharedMeter;
 use crate::models::ModelSource;
+pub(crate) use eye::{Load, from_files};
 use worker::Worker;
 
 /// What the thread has to tell.
@@ -36,14 +42,25 @@ pub(crate) enum Told {
     Counts(Counts),
     /// The detector's status changed.
     Detector(DetectorStatus),
+    /// A lighter model cannot be used.
+    Refused {
+        /// Name of its manifest.
+        model: String,
+    },
 }
 
 /// What the thread works on and with.
 pub(crate) struct VisionSetup {
     /// The camera.
     pub(crate) config: CameraConfig,
-    /// Where the model is.
+    /// Where the model is that the settings ask for.
     pub(crate) model: ModelSource,
+    /// Where lighter ones are.
+    pub(crate) lighter: Vec<ModelSource>,
+    /// How a model is loaded.
+    pub(crate) load: Load,
+    /// Where to measure.
+    pub(crate) meter: SharedMeter,
     /// Where frames come from.
     pub(crate) frames: Slot<Frame>,
     /// Where boxes are drawn.
@@ -56,40 +73,47 @@ pub(crate) struct VisionSetup {
 #[derive(Debug)]
 pub(crate) struct Vision {
     commands: Sender<Command>,
-    meter: Arc<Mutex<VisionMeter>>,
     thread: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 enum Command {
-    Apply(Box<CameraConfig>),
+    Apply(Box<CameraConfig>, Vec<ModelSource>),
+    Pace(Pace),
     Stop,
+}
+
+/// How hard the detector works: what the governor leaves of the settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Pace {
+    /// Least time between the starts of two inferences; the settings' own holds as well.
+    pub(crate) min_interval: Duration,
+    /// Name of the model.
+    pub(crate) model: String,
+    /// Whether nothing is detected.
+    pub(crate) paused: bool,
 }
 
 impl Vision {
     /// Starts the thread.
     pub(crate) fn start(setup: VisionSetup) -> io::Result<Self> {
         let (commands, received) = channel();
-        let meter = Arc::<Mutex<VisionMeter>>::default();
-        let worker = Worker::new(setup, received, Arc::clone(&meter));
+        let meter = setup.meter.clone();
+        let worker = Worker::new(setup, received, meter);
         let thread = base::thread::spawn("ec-detect", move || worker.run())?;
-        Ok(Self { commands, meter, thread })
+        Ok(Self { commands, thread })
     }
 
-    /// Takes over a configuration that differs in live fields only.
-    pub(crate) fn apply(&self, config: CameraConfig) {
-        // A thread that is gone has panicked; the statistics show it as a detector at rest.
-        let _ = self.commands.send(Command::Apply(Box::new(config)));
+    /// Takes over a configuration that differs in live fields only, and the lighter models there
+    /// are now.
+    pub(crate) fn apply(&self, config: CameraConfig, lighter: Vec<ModelSource>) {
+        // A thread that is gone is on its way out: the process stops.
+        let _ = self.commands.send(Command::Apply(Box::new(config), lighter));
     }
 
-    /// What it measured.
-    pub(crate) fn meter(&self) -> MutexGuard<'_, VisionMeter> {
-        lock(&self.meter)
-    }
-
-    /// Whether the thread has died of a panic.
-    pub(crate) fn is_dead(&self) -> bool {
-        self.thread.is_finished()
+    /// Works at another pace from the next frame on.
+    pub(crate) fn set_pace(&self, pace: Pace) {
+        let _ = self.commands.send(Command::Pace(pace));
     }
 
     /// Ends what is tracked, tells it, and ends the thread. Blocks for at most one inference.
@@ -99,9 +123,4 @@ impl Vision {
             tracing::error!("the detector's thread panicked");
         }
     }
-}
-
-fn lock(meter: &Mutex<VisionMeter>) -> MutexGuard<'_, VisionMeter> {
-    // A panic cannot leave the counters in a state that matters.
-    meter.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::settings::{
-    CameraSettings, DetectorSettings, MediaServerSettings, MqttSettings, Settings, ThermalSettings,
+    CameraSettings, DetectorSettings, GovernorSettings, MediaServerSettings, MqttSettings,
+    Settings, ThermalSettings,
 };
 use url::Url;
 
@@ -33,14 +34,16 @@ pub fn compile(settings: &Settings) -> Result<Config, ConfigErrors> {
 /// `edgecamd` has compiled before.
 ///
 /// # Errors
-/// Every mistake at once; pointers start with `/cameras/<id>`, `/detector` or `/thermal`.
+/// Every mistake at once; pointers start with `/cameras/<id>`, `/detector`, `/thermal` or
+/// `/governor`.
 pub fn compile_camera(
     id: &str,
     camera: &CameraSettings,
     detector: &DetectorSettings,
     thermal: &ThermalSettings,
+    governor: &GovernorSettings,
 ) -> Result<CameraConfig, ConfigErrors> {
-    check::all(|check| camera::camera(check, id, camera, detector, thermal))
+    check::all(|check| camera::camera(check, id, camera, detector, thermal, governor))
 }
 
 fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
@@ -59,10 +62,11 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     let media_server = media_server(&mut check.below("media_server"), &settings.media_server);
     let download_models =
         check.below("detector").need_or("download", settings.detector.download, false);
+    let (detector, thermal, governor) = (&settings.detector, &settings.thermal, &settings.governor);
     let cameras: Vec<_> = settings
         .cameras
         .iter()
-        .map(|(id, one)| camera::camera(check, id, one, &settings.detector, &settings.thermal))
+        .map(|(id, one)| camera::camera(check, id, one, detector, thermal, governor))
         .collect();
     ports_once(check, api_listen, mqtt.as_ref(), media_server.as_ref());
     Some(Config {

@@ -74,9 +74,15 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/detector/download", Cost::Restart),
     ("/thermal/enabled", Cost::Live),
     ("/thermal/sensor", Cost::Live),
-    ("/thermal/high_c", Cost::Live),
+    ("/thermal/throttled", Cost::Live),
+    ("/thermal/max_temp_c", Cost::Live),
     ("/thermal/critical_c", Cost::Live),
-    ("/thermal/rest_ms", Cost::Live),
+    ("/governor/enabled", Cost::Live),
+    ("/governor/min_detect_fps", Cost::Live),
+    ("/governor/event_latency_ms", Cost::Live),
+    ("/governor/min_bitrate_kbps", Cost::Live),
+    ("/governor/settle_s", Cost::Live),
+    ("/governor/calm_s", Cost::Live),
     ("/cameras/*/name", Cost::Live),
     ("/cameras/*/enabled", Cost::Restart),
     ("/cameras/*/source", Cost::Rebuild),
@@ -240,7 +246,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 12] {
     let CameraConfig {
         id: _,
         name,
@@ -256,6 +262,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         zones,
         lines,
         thermal,
+        governor,
     } = new;
     [
         ("/name", *name != old.name),
@@ -269,6 +276,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         ("/zones", *zones != old.zones),
         ("/lines", *lines != old.lines),
         ("/thermal", *thermal != old.thermal),
+        ("/governor", *governor != old.governor),
     ]
 }
 
@@ -351,7 +359,8 @@ mod tests {
             ("cameras.cam.detection.score_threshold=0.9", "/detection"),
             ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
             ("cameras.cam.overlay.boxes=false", "/overlay"),
-            ("thermal.high_c=60", "/thermal"),
+            ("thermal.max_temp_c=60", "/thermal"),
+            ("governor.calm_s=90", "/governor"),
         ] {
             assert_eq!(change(set), Change::Live(vec![field]), "{set}");
         }

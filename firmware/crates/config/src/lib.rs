@@ -37,8 +37,8 @@ pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, load};
 pub use model::{
     Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, HistoryConfig, MediaServerConfig, MqttConfig, OverlayConfig, Source,
-    ThermalConfig, VideoConfig,
+    EncoderLadder, GovernorConfig, HistoryConfig, MediaServerConfig, MqttConfig, OverlayConfig,
+    Source, ThermalConfig, VideoConfig,
 };
 pub use redact::{redact, redact_camera, redact_url};
 pub use text::ENV_PREFIX;

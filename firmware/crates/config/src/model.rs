@@ -159,6 +159,8 @@ pub struct CameraConfig {
     pub lines: Vec<Line>,
     /// Heat; `None`: not watched.
     pub thermal: Option<ThermalConfig>,
+    /// The governor; `None`: nothing is ever reduced.
+    pub governor: Option<GovernorConfig>,
 }
 
 /// Whether the paths of tracks are stored.
@@ -290,10 +292,25 @@ pub struct OverlayConfig {
 pub struct ThermalConfig {
     /// File with the temperature in m°C.
     pub sensor: PathBuf,
-    /// From here on the detector rests between inferences, °C.
-    pub high_c: f32,
-    /// From here on it pauses, °C.
+    /// File with the firmware's flags, in hexadecimal.
+    pub throttled: PathBuf,
+    /// What is held, °C.
+    pub max_temp_c: f32,
+    /// From here on detection pauses, °C.
     pub critical_c: f32,
-    /// How long it rests.
-    pub rest: Duration,
+}
+
+/// The governor of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GovernorConfig {
+    /// Inferences per second below which the rate is not reduced.
+    pub min_detect_fps: f32,
+    /// Longest time from the tap to the store.
+    pub event_latency: Duration,
+    /// Bit rate below which that of the stream is not reduced, kbit/s.
+    pub min_bitrate_kbps: u32,
+    /// Time that a step down has to act before the next.
+    pub settle: Duration,
+    /// Time that all must be calm before a step up.
+    pub calm: Duration,
 }

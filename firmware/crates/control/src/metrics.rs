@@ -1,6 +1,8 @@
 //! The metrics page: OpenMetrics text, which Prometheus and its kin read. Everything is read at
 //! the time of the scrape; nothing is kept here.
 
+mod governor;
+
 use std::fmt;
 
 use api::resources::System;
@@ -90,6 +92,7 @@ impl Collector for Scrape {
         self.camera_states(&mut page)?;
         self.camera_rates(&mut page)?;
         self.camera_counters(&mut page)?;
+        self.governors(&mut page)?;
         self.scene(&mut page)
     }
 }

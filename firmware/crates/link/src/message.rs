@@ -1,8 +1,9 @@
 //! What `edgecamd` and a camera process say to each other.
 
 use api::event::{CrowdingState, EndReason, EventType, LineCrossing, ModelRef, Object, Zones};
+use api::governor::GovernorStep;
 use api::manifest::ModelManifest;
-use api::settings::{CameraSettings, DetectorSettings, ThermalSettings};
+use api::settings::{CameraSettings, DetectorSettings, GovernorSettings, ThermalSettings};
 use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
@@ -22,10 +23,14 @@ pub struct CameraOrder {
     pub detector: DetectorSettings,
     /// Heat.
     pub thermal: ThermalSettings,
+    /// The governor.
+    pub governor: GovernorSettings,
     /// Where to publish, `rtsp://…`; null when there is no media server.
     pub publish_url: Option<String>,
     /// The model that the detector is to run.
     pub model: ModelManifest,
+    /// Models at hand that the governor may fall back to, by input area from large to small.
+    pub lighter: Vec<ModelManifest>,
     /// Folders with model files, looked through in this order.
     pub model_dirs: Vec<String>,
     /// Folder for the camera's own state (the encoder ladder's memory).
@@ -55,6 +60,11 @@ pub enum ToCamera {
     },
     /// Make the next frame a key frame.
     KeyFrame,
+    /// Events were stored: how long that took from the tap.
+    Stored {
+        /// In milliseconds, one for each event.
+        latencies_ms: Vec<f32>,
+    },
     /// End all open events and leave.
     Stop,
 }
@@ -95,6 +105,13 @@ pub enum FromCamera {
     /// `domain::history::encode` writes it. At most ten seconds, and as soon as nothing is tracked any
     /// more: that much is lost with a process that is killed.
     Tracks(Box<TrackBatch>),
+    /// The governor took a step; to be stored before it is announced.
+    Governed {
+        /// The step.
+        step: Box<GovernorStep>,
+        /// When, on the machine's monotonic clock, in nanoseconds.
+        at_ns: u64,
+    },
     /// Answer to [`ToCamera::Apply`].
     Applied {
         /// From the question.

@@ -1,6 +1,5 @@
 //! What becomes of found objects: tracks, rules, boxes on the picture, and what is told of them.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::status::Counts;
@@ -11,16 +10,16 @@ use media::{OverlayBox, OverlayHandle};
 use tokio::sync::mpsc::Sender;
 use ulid::Ulid;
 
-use super::{Told, lock};
+use super::Told;
 use crate::history::History;
-use crate::meter::VisionMeter;
+use crate::meter::SharedMeter;
 use crate::to_link::{self, Names, Seen};
 
 /// Follows what the detector finds.
 pub(super) struct Follow {
     overlay: OverlayHandle,
     tell: Sender<Told>,
-    meter: Arc<Mutex<VisionMeter>>,
+    meter: SharedMeter,
     tracker: Tracker,
     rules: Rules,
     labels: Labels,
@@ -38,7 +37,7 @@ impl Follow {
         labels: Labels,
         overlay: OverlayHandle,
         tell: Sender<Told>,
-        meter: Arc<Mutex<VisionMeter>>,
+        meter: SharedMeter,
     ) -> Self {
         let session = Ulid::generate();
         Self {
@@ -104,7 +103,7 @@ impl Follow {
     }
 
     fn tell_happenings(&mut self, update: &TrackUpdate, sight: Sight) {
-        lock(&self.meter).tracks = u32::try_from(update.tracks.len()).unwrap_or(u32::MAX);
+        self.meter.lock().tracks = u32::try_from(update.tracks.len()).unwrap_or(u32::MAX);
         let mut happenings = self.rules.step(update, config::schedule::local_now());
         if sight == Sight::Blind {
             happenings.extend(self.rules.finish(update.at));

@@ -1,24 +1,26 @@
 //! The loop of the thread `ec-detect`.
 //!
 //! It takes the newest frame when it is ready for one and never makes anyone wait for it. A model
-//! that cannot be loaded is tried again: the daemon may still be fetching it.
+//! that cannot be loaded is tried again: the daemon may still be fetching it. A panic costs the
+//! detector, not the thread: it is loaded anew after a while, longer each time.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use api::event::ModelRef;
 use api::status::DetectorStatus;
 use base::clock::monotonic;
 use base::slot::Taken;
 use config::CameraConfig;
-use detect::{Detector, Found};
-use domain::Frame;
+use detect::Found;
+use domain::{Frame, Labels};
 
+use super::eye::Eye;
 use super::follow::Follow;
-use super::{Command, Told, VisionSetup, lock};
-use crate::meter::VisionMeter;
-use crate::thermal::{Heat, Thermometer};
+use super::{Command, Pace, Told, VisionSetup};
+use crate::meter::SharedMeter;
+use crate::models::ModelSource;
 use crate::to_link::Seen;
 
 /// A model that could not be loaded is tried again after this time.
@@ -27,16 +29,21 @@ const LOAD_AGAIN: Duration = Duration::from_secs(3);
 const FRAME_WAIT: Duration = Duration::from_millis(100);
 /// Without a frame for this time, what was tracked is gone.
 const BLIND_AFTER: Duration = Duration::from_secs(3);
-/// How long the detector stays away from its work before it looks at the temperature again.
-const COOLING: Duration = Duration::from_secs(1);
+/// A detector that crashed is loaded anew after this time, doubled by each crash that follows.
+const AFTER_CRASH: Duration = Duration::from_secs(1);
+/// Doublings of that time, at most.
+const MOST_DOUBLINGS: u32 = 6;
+/// A detector that ran for this time is no longer under suspicion.
+const PROVEN_AFTER: Duration = Duration::from_secs(120);
 
 /// The thread and all that it holds.
 pub(super) struct Worker {
     setup: VisionSetup,
     commands: Receiver<Command>,
-    meter: Arc<Mutex<VisionMeter>>,
-    thermometer: Thermometer,
-    detector: Option<Detector>,
+    meter: SharedMeter,
+    labels: Labels,
+    eye: Option<Eye>,
+    pace: Pace,
     status: DetectorStatus,
     follow: Follow,
     last_frame: Duration,
@@ -44,18 +51,15 @@ pub(super) struct Worker {
     took: Duration,
     /// Whether the last inference failed.
     failing: bool,
+    /// Crashes in a row, and when the last one was.
+    crashes: (u32, Instant),
     next_load: Instant,
     next_infer: Instant,
 }
 
 impl Worker {
     /// A worker that has not begun; `commands` are taken between two looks.
-    pub(super) fn new(
-        setup: VisionSetup,
-        commands: Receiver<Command>,
-        meter: Arc<Mutex<VisionMeter>>,
-    ) -> Self {
-        let config = &setup.config;
+    pub(super) fn new(setup: VisionSetup, commands: Receiver<Command>, meter: SharedMeter) -> Self {
         let labels = setup.model.labels();
         let status = DetectorStatus {
             model: setup.model.name().to_owned(),
@@ -63,19 +67,15 @@ impl Worker {
             ..DetectorStatus::default()
         };
         Self {
-            thermometer: Thermometer::new(config.thermal.clone()),
-            follow: Follow::new(
-                config,
-                labels,
-                setup.overlay.clone(),
-                setup.tell.clone(),
-                Arc::clone(&meter),
-            ),
-            detector: None,
+            follow: follow(&setup, &labels, &meter),
+            pace: Pace { model: setup.model.name().to_owned(), ..Pace::default() },
+            labels,
+            eye: None,
             status,
             last_frame: monotonic(),
             took: Duration::ZERO,
             failing: false,
+            crashes: (0, Instant::now()),
             next_load: Instant::now(),
             next_infer: Instant::now(),
             setup,
@@ -86,16 +86,49 @@ impl Worker {
 
     /// Works until told to stop, then ends what is tracked.
     pub(super) fn run(mut self) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work())) {
+            self.recover(&*panic);
+        }
+        self.follow.go_blind(monotonic());
+    }
+
+    fn work(&mut self) {
         while self.obey() {
-            if !self.setup.config.detector.enabled {
+            if !self.setup.config.detector.enabled || self.pace.paused {
                 self.rest();
-            } else if self.detector.is_none() {
+            } else if self.eye.is_none() {
                 self.load();
             } else {
                 self.look();
             }
         }
-        self.finish();
+    }
+
+    /// Nothing that was in the middle of something is used again: the model goes, and what was
+    /// tracked ends.
+    fn recover(&mut self, panic: &(dyn Any + Send)) {
+        self.eye = None;
+        let crashed = Instant::now();
+        let (before, last) = self.crashes;
+        let in_row = if crashed - last > PROVEN_AFTER { 1 } else { before + 1 };
+        self.crashes = (in_row, crashed);
+        let pause = AFTER_CRASH * 2u32.pow((in_row - 1).min(MOST_DOUBLINGS));
+        self.next_load = crashed + pause;
+        let ended = catch_unwind(AssertUnwindSafe(|| self.follow.go_blind(monotonic())));
+        if ended.is_err() {
+            self.follow = follow(&self.setup, &self.labels, &self.meter);
+        }
+        let error = format!(
+            "the detector crashed ({}): it is started again after {} s",
+            message(panic),
+            pause.as_secs()
+        );
+        tracing::error!(error, "the stream goes on without detection");
+        self.tell_status(|status| {
+            status.running = false;
+            status.crashes += 1;
+            status.error = Some(error);
+        });
     }
 
     /// Takes commands until the next inference is due; `false` when told to stop.
@@ -104,38 +137,92 @@ impl Worker {
             self.setup.frames.want_at(self.next_infer);
             let wait = self.next_infer.saturating_duration_since(Instant::now());
             match self.commands.recv_timeout(wait) {
-                Ok(Command::Apply(config)) => self.apply(*config),
+                Ok(Command::Apply(config, lighter)) => self.apply(*config, lighter),
+                Ok(Command::Pace(pace)) => self.take_pace(pace),
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
                 Err(RecvTimeoutError::Timeout) => return true,
             }
         }
     }
 
-    fn apply(&mut self, config: CameraConfig) {
+    fn apply(&mut self, config: CameraConfig, lighter: Vec<ModelSource>) {
         self.follow.apply(&config);
-        if config.thermal != self.setup.config.thermal {
-            self.thermometer = Thermometer::new(config.thermal.clone());
-        }
-        self.setup.config = config;
+        (self.setup.config, self.setup.lighter) = (config, lighter);
         self.set_params();
+    }
+
+    /// Takes over what the governor says. Another model is loaded beside the one in use, which
+    /// stays where the other cannot be.
+    fn take_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+        let in_use = self.eye.as_ref().map(|eye| &eye.model().name);
+        if in_use.is_none_or(|name| *name == self.pace.model) {
+            return;
+        }
+        match self.open() {
+            Ok(eye) => self.put_in(eye),
+            Err(error) => self.refuse(&error),
+        }
     }
 
     /// Gives the detector its parameters; ones that do not fit the model are told and leave the
     /// old ones in force.
     fn set_params(&mut self) {
-        let Some(detector) = &mut self.detector else { return };
-        let error = detector.set_params(&self.setup.config.detection).err();
+        let Some(eye) = &mut self.eye else { return };
+        let error = eye.set_params(&self.setup.config.detection).err();
         self.tell_status(|status| status.error = error.map(|e| base::error::chain(&e)));
     }
 
     fn rest(&mut self) {
         self.follow.go_blind(monotonic());
+        let enabled = self.setup.config.detector.enabled;
         self.tell_status(|status| {
             status.running = false;
-            status.error = None;
-            status.throttled = None;
+            if !enabled {
+                status.error = None;
+            }
         });
         self.wait(FRAME_WAIT);
+    }
+
+    /// The model that is wanted: the one that the settings ask for, or a lighter one.
+    fn wanted(&self) -> &ModelSource {
+        let lighter = self.setup.lighter.iter().find(|model| model.name() == self.pace.model);
+        lighter.unwrap_or(&self.setup.model)
+    }
+
+    /// Loads the model that is wanted.
+    fn open(&self) -> Result<Eye, String> {
+        let model = self.wanted();
+        let look = (self.setup.load)(model, self.setup.config.detector.threads)
+            .map_err(|error| base::error::chain(&error))?;
+        let mut eye = Eye::new(look, model, &self.labels);
+        // The model that the settings ask for is used in any case, and the misfit told.
+        let fits = eye.set_params(&self.setup.config.detection);
+        match fits {
+            Err(error) if model.name() != self.setup.model.name() => {
+                Err(base::error::chain(&error))
+            }
+            _ => Ok(eye),
+        }
+    }
+
+    fn put_in(&mut self, eye: Eye) {
+        self.tell_status(|status| {
+            status.running = true;
+            status.model.clone_from(&eye.model().name);
+            status.sha256.clone_from(&eye.model().sha256);
+            status.error = None;
+        });
+        self.eye = Some(eye);
+        self.set_params();
+    }
+
+    /// A lighter model cannot be used: the governor does without it.
+    fn refuse(&mut self, error: &str) {
+        let model = std::mem::replace(&mut self.pace.model, self.setup.model.name().to_owned());
+        tracing::warn!(model, error, "a lighter model cannot be used");
+        self.follow.tell(Told::Refused { model });
     }
 
     fn load(&mut self) {
@@ -144,40 +231,24 @@ impl Worker {
             return;
         }
         self.next_load = Instant::now() + LOAD_AGAIN;
-        match self.setup.model.load(self.setup.config.detector.threads) {
-            Ok(detector) => {
-                self.detector = Some(detector);
-                let sha256 = self.setup.model.sha256().to_owned();
-                self.tell_status(|status| {
-                    status.running = true;
-                    status.sha256 = sha256;
-                    status.error = None;
-                });
-                self.set_params();
+        match self.open() {
+            Ok(eye) => self.put_in(eye),
+            Err(error) if self.wanted().name() != self.setup.model.name() => {
+                self.refuse(&error);
+                self.next_load = Instant::now();
             }
             Err(error) => {
-                let sentence = base::error::chain(&error);
-                if self.status.error.as_ref() != Some(&sentence) {
-                    tracing::warn!(error = sentence, "no detector yet: the stream goes on without");
+                if self.status.error.as_ref() != Some(&error) {
+                    tracing::warn!(error, "no detector yet: the stream goes on without");
                 }
-                self.tell_status(|status| status.error = Some(sentence));
+                self.tell_status(|status| status.error = Some(error));
             }
         }
     }
 
-    /// Takes the newest frame and looks at it, unless it is too hot.
+    /// Takes the newest frame and looks at it.
     fn look(&mut self) {
-        let heat = self.thermometer.heat(Instant::now());
-        let resting = matches!(heat, Heat::Pause { .. });
-        self.tell_status(|status| {
-            status.throttled = heat.sentence();
-            status.running = !resting;
-        });
-        if resting {
-            self.follow.go_blind(monotonic());
-            self.wait(COOLING);
-            return;
-        }
+        self.tell_status(|status| status.running = true);
         match self.setup.frames.take(FRAME_WAIT) {
             Taken::Value(frame) => {
                 self.infer(&frame);
@@ -186,21 +257,19 @@ impl Worker {
             Taken::TimedOut => self.go_blind_when_late(),
             Taken::Closed => self.wait(FRAME_WAIT),
         }
-        if let Heat::Rest { rest, .. } = heat {
-            self.next_infer = self.next_infer.max(Instant::now() + rest);
-        }
     }
 
     fn infer(&mut self, frame: &Frame) {
-        let Some(detector) = &mut self.detector else { return };
+        let Some(eye) = &mut self.eye else { return };
         let began = Instant::now();
-        let min_interval = self.setup.config.detector.min_interval;
-        self.next_infer = began + min_interval;
-        self.setup.frames.want_at(began + self.took.max(min_interval));
-        let found = detector.detect(frame);
+        let interval = self.setup.config.detector.min_interval.max(self.pace.min_interval);
+        self.next_infer = began + interval;
+        self.setup.frames.want_at(began + self.took.max(interval));
+        let mut model = eye.model().clone();
+        let found = eye.detect(frame);
         self.took = began.elapsed();
         let found = match found {
-            Ok(found) => found.clone(),
+            Ok(found) => found,
             Err(error) => {
                 let sentence = base::error::chain(&error);
                 self.failing = true;
@@ -209,33 +278,15 @@ impl Worker {
                 return;
             }
         };
+        let inferred = monotonic();
+        self.last_frame = inferred;
+        measure(&self.meter, self.setup.frames.overwritten(), frame, found, inferred);
+        model.infer_ms = found.infer.as_secs_f32() * 1000.0;
+        let seen = Seen { tapped: frame.tapped, inferred, model };
+        self.follow.step(frame, &found.detections, seen);
         if std::mem::take(&mut self.failing) {
             self.tell_status(|status| status.error = None);
         }
-        let inferred = monotonic();
-        self.last_frame = inferred;
-        self.measure(frame, &found, inferred);
-        let seen = Seen {
-            tapped: frame.tapped,
-            inferred,
-            model: ModelRef {
-                name: self.setup.model.name().to_owned(),
-                sha256: self.setup.model.sha256().to_owned(),
-                infer_ms: found.infer.as_secs_f32() * 1000.0,
-            },
-        };
-        self.follow.step(frame, &found.detections, seen);
-    }
-
-    fn measure(&self, frame: &Frame, found: &Found, inferred: Duration) {
-        let mut meter = lock(&self.meter);
-        meter.inferred += 1;
-        meter.skipped = self.setup.frames.overwritten();
-        meter.infer.record(found.infer);
-        meter.preprocess.record(found.pre);
-        meter.postprocess.record(found.post);
-        meter.sensor_to_tap.record(frame.tapped.saturating_sub(frame.captured));
-        meter.tap_to_inferred.record(inferred.saturating_sub(frame.tapped));
     }
 
     fn go_blind_when_late(&mut self) {
@@ -243,10 +294,6 @@ impl Worker {
         if now.saturating_sub(self.last_frame) > BLIND_AFTER {
             self.follow.go_blind(now);
         }
-    }
-
-    fn finish(mut self) {
-        self.follow.go_blind(monotonic());
     }
 
     fn tell_status(&mut self, change: impl FnOnce(&mut DetectorStatus)) {
@@ -261,4 +308,27 @@ impl Worker {
     fn wait(&mut self, time: Duration) {
         self.next_infer = Instant::now() + time;
     }
+}
+
+fn follow(setup: &VisionSetup, labels: &Labels, meter: &SharedMeter) -> Follow {
+    let (overlay, tell) = (setup.overlay.clone(), setup.tell.clone());
+    Follow::new(&setup.config, labels.clone(), overlay, tell, meter.clone())
+}
+
+fn measure(meter: &SharedMeter, skipped: u64, frame: &Frame, found: &Found, inferred: Duration) {
+    let mut meter = meter.lock();
+    meter.inferred += 1;
+    meter.skipped = skipped;
+    meter.infer.record(found.infer);
+    meter.preprocess.record(found.pre);
+    meter.postprocess.record(found.post);
+    meter.call(found.pre + found.infer + found.post);
+    meter.sensor_to_tap.record(frame.tapped.saturating_sub(frame.captured));
+    meter.tap_to_inferred.record(inferred.saturating_sub(frame.tapped));
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::settings::{
-    CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, OverlaySettings,
-    ThermalSettings, TrackerSettings, VideoSettings,
+    CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, GovernorSettings,
+    OverlaySettings, ThermalSettings, TrackerSettings, VideoSettings,
 };
 use domain::Size;
 use domain::tracker::TrackerParams;
@@ -13,8 +13,8 @@ use domain::tracker::TrackerParams;
 use super::{detection, rules, source};
 use crate::check::Check;
 use crate::model::{
-    CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, HistoryConfig,
-    OverlayConfig, ThermalConfig, VideoConfig,
+    CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, GovernorConfig,
+    HistoryConfig, OverlayConfig, ThermalConfig, VideoConfig,
 };
 use crate::template::TEMPLATE;
 
@@ -25,9 +25,11 @@ pub(super) fn camera(
     settings: &CameraSettings,
     detector: &DetectorSettings,
     thermal: &ThermalSettings,
+    governor: &GovernorSettings,
 ) -> Option<CameraConfig> {
     let detector = detector_config(&mut check.below("detector"), detector);
     let thermal = thermal_config(&mut check.below("thermal"), thermal);
+    let governor = governor_config(&mut check.below("governor"), governor);
     let mut cameras = check.below("cameras");
     let mut check = cameras.below(id);
     check.id("", id);
@@ -69,6 +71,7 @@ pub(super) fn camera(
         zones: zones?,
         lines: lines?,
         thermal,
+        governor,
     })
 }
 
@@ -101,17 +104,30 @@ fn thermal_config(check: &mut Check<'_>, settings: &ThermalSettings) -> Option<T
     if settings.sensor.as_deref() == Some("") {
         check.wrong("sensor", None, "must be the path of a file with the temperature in m°C");
     }
-    let high_c = check.number("high_c", settings.high_c, 30.0..=110.0);
+    let throttled = check.need_or("throttled", settings.throttled.clone(), String::new());
+    let max_temp_c = check.number("max_temp_c", settings.max_temp_c, 30.0..=110.0);
     let critical_c = check.number("critical_c", settings.critical_c, 31.0..=120.0);
-    if let (Some(high), Some(critical)) = (settings.high_c, settings.critical_c)
-        && critical <= high
+    if let (Some(max), Some(critical)) = (settings.max_temp_c, settings.critical_c)
+        && critical <= max
     {
-        let reason = format!("must be above `high_c`, which is {high}");
+        let reason = format!("must be above `max_temp_c`, which is {max}");
         check.wrong("critical_c", Some(&critical), reason);
     }
-    let rest = check.number("rest_ms", settings.rest_ms, 10..=10_000);
-    let rest = Duration::from_millis(rest.into());
-    enabled.then(|| ThermalConfig { sensor: PathBuf::from(sensor), high_c, critical_c, rest })
+    let (sensor, throttled) = (PathBuf::from(sensor), PathBuf::from(throttled));
+    enabled.then_some(ThermalConfig { sensor, throttled, max_temp_c, critical_c })
+}
+
+fn governor_config(check: &mut Check<'_>, settings: &GovernorSettings) -> Option<GovernorConfig> {
+    let enabled = check.need_or("enabled", settings.enabled, false);
+    let latency = check.number("event_latency_ms", settings.event_latency_ms, 20..=60_000);
+    let config = GovernorConfig {
+        min_detect_fps: check.number("min_detect_fps", settings.min_detect_fps, 0.1..=60.0),
+        event_latency: Duration::from_millis(latency.into()),
+        min_bitrate_kbps: check.number("min_bitrate_kbps", settings.min_bitrate_kbps, 100..=25_000),
+        settle: Duration::from_secs_f32(check.number("settle_s", settings.settle_s, 0.5..=600.0)),
+        calm: Duration::from_secs_f32(check.number("calm_s", settings.calm_s, 1.0..=3600.0)),
+    };
+    enabled.then_some(config)
 }
 
 fn video(check: &mut Check<'_>, settings: &VideoSettings) -> VideoConfig {

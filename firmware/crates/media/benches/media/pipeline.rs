@@ -204,5 +204,6 @@ fn camera(clip: &Path) -> CameraConfig {
         zones: Vec::new(),
         lines: Vec::new(),
         thermal: None,
+        governor: None,
     }
 }

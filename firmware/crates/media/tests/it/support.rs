@@ -62,6 +62,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
         zones: Vec::new(),
         lines: Vec::new(),
         thermal: None,
+        governor: None,
     }
 }
 
