@@ -1,15 +1,19 @@
-//! What the whole product costs: time from the detector's tap to a subscriber, and the memory of
-//! each process, idle and busy. Medians over runs. `cargo bench -p edgecamd`; about a minute. Needs
+//! What the whole product costs: time from the detector's tap to a subscriber, the memory of each
+//! process, idle and busy (medians over runs), and the bytes of track history. `cargo bench -p
+//! edgecamd`; about four minutes. Needs
 //! the models beside the project.
 
 #[path = "../tests/harness/mod.rs"]
 mod harness;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use domain::history::{Sample, decode};
 use harness::measure::quantile;
 use harness::{Need, Setup, Site, procs, until};
+use store::{TrackQuery, TrackReader};
 
 /// Runs of which the median is printed.
 const RUNS: usize = 3;
@@ -22,7 +26,50 @@ fn main() -> io::Result<()> {
     let Some(_site) = Site::with(&[Need::Shared, Need::MediaServer]) else { return Ok(()) };
     latency()?;
     memory("idle", Setup::new().set("cameras.cam.enabled=false").start())?;
-    memory("busy", street().stream())
+    memory("busy", street().stream())?;
+    history("scene", street())?;
+    for clip in ["car-detection.mp4", "one-by-one-person-detection.mp4"] {
+        history(clip, Setup::new().clip(&harness::site::clip(clip)))?;
+    }
+    Ok(())
+}
+
+/// What is kept of what was tracked, in bytes per second of a track that is seen.
+fn history(name: &str, setup: Setup) -> io::Result<()> {
+    let mut edgecam = setup.start();
+    let begun = Instant::now();
+    until("enough was tracked", RUN_WITHIN * 2, || begun.elapsed() >= RUN_WITHIN);
+    edgecam.stop();
+    let past = TrackReader::open(edgecam.data_dir()).map_err(io::Error::other)?;
+    let query = TrackQuery {
+        camera: "cam".to_owned(),
+        from: jiff::Timestamp::UNIX_EPOCH,
+        to: jiff::Timestamp::MAX,
+        after_row: 0,
+        limit: TrackQuery::MAX_LIMIT,
+    };
+    let (mut bytes, mut boxes, mut tracks, mut seconds) = (0, 0, BTreeSet::new(), 0.0);
+    let batches = past.list(&query).map_err(io::Error::other)?;
+    for batch in &batches {
+        let stretch = decode(&batch.body, Duration::ZERO).map_err(io::Error::other)?;
+        bytes += batch.body.len();
+        let time = |sample: &Sample| stretch.steps[sample.step as usize].as_secs_f64();
+        for path in &stretch.paths {
+            tracks.insert(path.id);
+            boxes += path.samples.len();
+            if let [first, .., last] = path.samples.as_slice() {
+                seconds += time(last) - time(first);
+            }
+        }
+    }
+    writeln!(
+        io::stdout(),
+        "bench track history {name} {:.1} bytes per track-second ({bytes} bytes in {} batches; {} \
+         tracks, {seconds:.0} s, {boxes} boxes)",
+        bytes as f64 / f64::max(seconds, 1.0),
+        batches.len(),
+        tracks.len(),
+    )
 }
 
 /// A camera with the drawn street before it, 1280×720 at 30 frames per second: always something

@@ -445,7 +445,9 @@ fn name_of(order: &CameraOrder) -> String {
 fn spec(order: &CameraOrder, socket: &Path, program: &Path) -> ChildSpec {
     let args = ["--link".as_ref(), socket.as_os_str(), "--camera".as_ref(), order.camera.as_ref()];
     let mut spec = ChildSpec::new(format!("camera-{}", order.camera), program).args(args);
-    spec.inherit_env = vec!["GST_*".into(), "LIBCAMERA_*".into(), "LD_LIBRARY_PATH".into()];
+    // `TZ`: schedules are in local time.
+    let inherited = ["GST_*", "LIBCAMERA_*", "LD_LIBRARY_PATH", "TZ"];
+    spec.inherit_env = inherited.map(Into::into).into();
     // Threads of the network that spin while they wait for each other take the core that the stream
     // needs: beside one busy core, two threads were ten times slower than one.
     spec.env.push(("OMP_WAIT_POLICY".into(), "passive".into()));

@@ -15,6 +15,7 @@ CREATE TABLE track_stretches (
   to_ms   INTEGER NOT NULL,
   body    BLOB    NOT NULL  -- opaque here
 ) STRICT;
-CREATE INDEX track_stretches_by_session ON track_stretches (session, from_ms);
+CREATE INDEX track_stretches_by_session ON track_stretches (session);
+CREATE INDEX track_stretches_by_time ON track_stretches (to_ms, from_ms);
 
 INSERT INTO counters VALUES ('track_bytes', 0);

@@ -1,6 +1,7 @@
 //! Stored tracks: append, keep within limits, list. What the bytes mean is not
 //! known here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -54,33 +55,36 @@ impl Filling<'_> {
         let TrackLimits { max_bytes, max_age } = self.track_limits;
         let age = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
         let kept_from = base::clock::wall().as_millisecond().saturating_sub(age);
-        let oldest: Vec<(i64, i64, u64)> = self
-            .connection
-            .prepare_cached(
-                "SELECT row, to_ms, length(body) FROM track_stretches ORDER BY row LIMIT ?1",
-            )?
-            .query_map([PRUNED], |row| Ok((row.get(0)?, row.get(1)?, from_column(row.get(2)?))))?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut last = None;
-        for (row, to, bytes) in oldest {
+        let (mut last, mut sessions) = (None, BTreeSet::new());
+        for (row, session, to, bytes) in self.oldest_tracks()? {
             if self.track_bytes <= max_bytes && to >= kept_from {
                 break;
             }
             self.track_bytes = self.track_bytes.saturating_sub(bytes + ROW_BYTES);
             last = Some(row);
+            sessions.insert(session);
         }
         let Some(last) = last else { return Ok(()) };
         self.connection
             .prepare_cached("DELETE FROM track_stretches WHERE row <= ?1")?
             .execute([last])?;
-        // A session without rows may be one that goes on: it is then made anew, with another number.
-        self.connection
-            .prepare_cached(
-                "DELETE FROM track_sessions
-                 WHERE number NOT IN (SELECT session FROM track_stretches)",
-            )?
-            .execute([])?;
-        Ok(())
+        // One without rows may go on: it is then made anew, with another number.
+        let mut forget = self.connection.prepare_cached(
+            "DELETE FROM track_sessions WHERE number = ?1
+               AND NOT EXISTS (SELECT 1 FROM track_stretches WHERE session = ?1)",
+        )?;
+        sessions.into_iter().try_for_each(|session| forget.execute([session]).map(drop))
+    }
+
+    /// Row, session, end and bytes of those that could go next.
+    fn oldest_tracks(&self) -> rusqlite::Result<Vec<(i64, i64, i64, u64)>> {
+        let mut oldest = self.connection.prepare_cached(
+            "SELECT row, session, to_ms, length(body) FROM track_stretches ORDER BY row LIMIT ?1",
+        )?;
+        let of_row = |row: &rusqlite::Row<'_>| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, from_column(row.get(3)?)))
+        };
+        oldest.query_map([PRUNED], of_row)?.collect()
     }
 }
 
@@ -113,9 +117,15 @@ impl TrackReader {
 }
 
 fn list(connection: &Connection, query: &TrackQuery) -> rusqlite::Result<Vec<StoredTracks>> {
+    // The rows come in the order of time, but for a clock that was set: the index tells between which
+    // ones to look.
     let sql = "SELECT t.row, t.session, s.id, s.labels, t.from_ms, t.to_ms, t.body
                FROM track_stretches t JOIN track_sessions s ON s.number = t.session
                WHERE s.camera = ?1 AND t.from_ms < ?2 AND t.to_ms >= ?3 AND t.row > ?4
+                 AND t.row >= (SELECT min(row) FROM track_stretches
+                               WHERE to_ms >= ?3 AND from_ms < ?2)
+                 AND t.row <= (SELECT max(row) FROM track_stretches
+                               WHERE to_ms >= ?3 AND from_ms < ?2)
                ORDER BY t.row LIMIT ?5";
     let limit = query.limit.min(TrackQuery::MAX_LIMIT) as u64;
     let values = params![
