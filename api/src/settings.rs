@@ -183,6 +183,10 @@ pub struct DetectorSettings {
     /// Threads of one inference, 1..=8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u8>,
+    /// Whether the model's version in 8-bit integers (its name with `_int8`) is taken in its place,
+    /// once it is installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefer_int8: Option<bool>,
     /// Whether a model that is not at hand is fetched from where its manifest says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub download: Option<bool>,

@@ -340,7 +340,7 @@ fn fetch_model(
     settings: &api::settings::Settings,
     services: &mut Group,
 ) -> anyhow::Result<()> {
-    let manifest = library.get(settings.detector.model.as_deref().unwrap_or_default())?;
+    let manifest = library.chosen(&settings.detector)?;
     if config.download_models && !library.is_installed(manifest) {
         let fetch = fetch_until_there(library.clone(), manifest.clone());
         let mut shutdown = services.shutdown.clone();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use api::manifest::{Fit, ModelFile, ModelManifest};
+use api::settings::DetectorSettings;
 use sha2::{Digest, Sha256};
 
 /// Manifests that come with the product.
@@ -19,6 +20,8 @@ const BUILT_IN: [&str; 4] = [
     include_str!("../models/nanodet_plus_m_320.toml"),
     include_str!("../models/nanodet_plus_m_416.toml"),
 ];
+/// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
+const INT8_SUFFIX: &str = "_int8";
 /// Folders to look for model files in, before all others; separated by `:`.
 const DIRS_VAR: &str = "EDGECAM_MODELS";
 /// Where a developer's checkout has models beside it.
@@ -77,6 +80,18 @@ impl ModelLibrary {
         Ok(manifest)
     }
 
+    /// The manifest that `detector` chooses: the one that it names, or its version in 8-bit integers
+    /// where that is preferred and installed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn chosen(&self, detector: &DetectorSettings) -> anyhow::Result<&ModelManifest> {
+        let named = self.get(detector.model.as_deref().unwrap_or_default())?;
+        let int8 = self.manifests.get(&format!("{}{INT8_SUFFIX}", named.name));
+        let preferred = detector.prefer_int8.unwrap_or_default();
+        Ok(int8.filter(|int8| preferred && self.is_installed(int8)).unwrap_or(named))
+    }
+
     /// All manifests, by name.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ModelManifest> {
         self.manifests.values()
@@ -89,6 +104,8 @@ impl ModelLibrary {
         let mut lighter: Vec<_> = self
             .all()
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
+            // What 8 bits were preferred to is not lighter.
+            .filter(|model| format!("{}{INT8_SUFFIX}", model.name) != asked.name)
             // A frame that was stretched has lost the shape that letterboxing keeps.
             .filter(|model| Fit::Letterbox == asked.input.fit || Fit::Stretch == model.input.fit)
             .filter(|model| self.is_installed(model))
@@ -297,6 +314,35 @@ mod tests {
         assert_eq!(names("nanodet-plus-m_416"), ["nanodet-plus-m_320", "nanodet-m_320"]);
         let letterboxed = ["nanodet-plus-m_416", "nanodet-m_320", "nanodet-plus-m_320"];
         assert_eq!(names("nanodet-m_416"), letterboxed);
+    }
+
+    #[test]
+    fn eight_bits_are_taken_where_they_are_preferred_and_installed() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        let int8 = BUILT_IN[0]
+            .replacen("nanodet-m_320", "nanodet-m_320_int8", 1)
+            .replace("\"nanodet_m.", "\"int8.");
+        fs::write(folder.join("int8.toml"), int8).unwrap();
+        let library = ModelLibrary::open(data.path()).unwrap();
+        let chosen = |prefer_int8| {
+            let model = Some("nanodet-m_320".to_owned());
+            let detector = DetectorSettings { model, prefer_int8, ..Default::default() };
+            library.chosen(&detector).unwrap().name.clone()
+        };
+        assert_eq!(chosen(Some(true)), "nanodet-m_320");
+        for file in ["int8.param", "int8.bin"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        assert_eq!(chosen(Some(true)), "nanodet-m_320_int8");
+        assert_eq!(chosen(Some(false)), "nanodet-m_320");
+        assert_eq!(chosen(None), "nanodet-m_320");
+        for file in ["nanodet_m.param", "nanodet_m.bin"] {
+            fs::write(folder.join(file), "").unwrap();
+        }
+        let lighter = library.lighter_than(library.get("nanodet-m_320_int8").unwrap());
+        assert!(lighter.iter().all(|model| model.name != "nanodet-m_320"), "{lighter:?}");
     }
 
     #[test]

@@ -81,8 +81,8 @@ impl OrderMaker {
         of_camera: &CameraSettings,
         settings: &Settings,
     ) -> anyhow::Result<CameraOrder> {
-        let model = settings.detector.model.as_deref().unwrap_or_default();
-        check_labels(camera, of_camera, self.library.get(model)?)?;
+        let model = self.library.chosen(&settings.detector)?;
+        check_labels(camera, of_camera, model)?;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(CameraOrder {
             camera: camera.to_owned(),
@@ -95,8 +95,8 @@ impl OrderMaker {
                 .as_ref()
                 .zip(CameraId::new(camera))
                 .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
-            model: self.library.get(model)?.clone(),
-            lighter: self.lighter(camera, of_camera, self.library.get(model)?),
+            model: model.clone(),
+            lighter: self.lighter(camera, of_camera, model),
             model_dirs: self.library.dirs().iter().map(|dir| text(dir)).collect(),
             state_dir: text(&self.data.join("cameras").join(camera)),
         })

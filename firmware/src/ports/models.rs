@@ -1,6 +1,7 @@
 //! The models as the API sees them.
 
 use api::resources::Model;
+use api::settings::DetectorSettings;
 use base::error::ErrorKind;
 use control::PortError;
 use control::ports::{Answer, Models};
@@ -24,11 +25,10 @@ impl ModelPort {
 
 impl Models for ModelPort {
     fn list(&self) -> Answer<'_, Vec<Model>> {
-        let (library, active) =
-            (self.library.clone(), self.settings.current().detector.model.clone());
+        let (library, detector) = (self.library.clone(), self.settings.current().detector.clone());
         async move {
             // Looking for files may block.
-            tokio::task::spawn_blocking(move || models(&library, active.as_deref()))
+            tokio::task::spawn_blocking(move || models(&library, &detector))
                 .await
                 .map_err(|error| PortError::new(ErrorKind::Internal, error.to_string()))
         }
@@ -36,7 +36,8 @@ impl Models for ModelPort {
     }
 }
 
-fn models(library: &ModelLibrary, active: Option<&str>) -> Vec<Model> {
+fn models(library: &ModelLibrary, detector: &DetectorSettings) -> Vec<Model> {
+    let active = library.chosen(detector).ok().map(|manifest| manifest.name.as_str());
     let model = |manifest: &api::manifest::ModelManifest| Model {
         name: manifest.name.clone(),
         title: manifest.title.clone(),

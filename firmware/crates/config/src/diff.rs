@@ -71,6 +71,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/media_server/control_listen", Cost::Restart),
     ("/detector/model", Cost::Rebuild),
     ("/detector/threads", Cost::Rebuild),
+    ("/detector/prefer_int8", Cost::Rebuild),
     ("/detector/download", Cost::Restart),
     ("/thermal/enabled", Cost::Live),
     ("/thermal/sensor", Cost::Live),
@@ -232,9 +233,9 @@ fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
 // Both functions take the configuration apart field by field, so that a new field does not compile
 // until someone decides what it costs.
 
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 7] {
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 8] {
     let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
-    let DetectorConfig { enabled: _, model, threads, min_interval: _ } = &new.detector;
+    let DetectorConfig { enabled: _, model, threads, prefer_int8, min_interval: _ } = &new.detector;
     [
         ("/enabled", new.enabled != old.enabled),
         ("/source", new.source != old.source),
@@ -243,6 +244,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
         ("/encoder/key_frame_interval_s", key_frame_interval != old.encoder.key_frame_interval),
         ("/detector/model", *model != old.detector.model),
         ("/detector/threads", *threads != old.detector.threads),
+        ("/detector/prefer_int8", *prefer_int8 != old.detector.prefer_int8),
     ]
 }
 
@@ -368,6 +370,7 @@ mod tests {
             ("cameras.cam.source=libcamera", "/source"),
             ("cameras.cam.encoder.key_frame_interval_s=1", "/encoder/key_frame_interval_s"),
             ("detector.threads=2", "/detector/threads"),
+            ("detector.prefer_int8=true", "/detector/prefer_int8"),
         ] {
             assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
         }

@@ -259,6 +259,8 @@ pub struct DetectorConfig {
     pub model: String,
     /// Threads of one inference.
     pub threads: u8,
+    /// Whether the model's version in 8-bit integers is taken in its place, once it is installed.
+    pub prefer_int8: bool,
     /// Least time between the starts of two inferences.
     pub min_interval: Duration,
 }

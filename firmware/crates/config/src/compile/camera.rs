@@ -50,7 +50,7 @@ pub(super) fn camera(
     let overlay = overlay(&mut check.below("overlay"), &settings.overlay);
     let zones = rules::zones(&mut check.below("zones"), &settings.zones);
     let lines = rules::lines(&mut check.below("lines"), &settings.lines);
-    let (model, threads) = detector?;
+    let (model, threads, prefer_int8) = detector?;
     Some(CameraConfig {
         id: CameraId::new(id)?,
         name: settings.name.clone().unwrap_or_else(|| id.to_owned()),
@@ -62,6 +62,7 @@ pub(super) fn camera(
             enabled: found.enabled,
             model,
             threads,
+            prefer_int8,
             min_interval: found.min_interval,
         },
         detection: found.params,
@@ -84,7 +85,11 @@ pub(super) fn shown_name(check: &mut Check<'_>, name: &str) {
     }
 }
 
-fn detector_config(check: &mut Check<'_>, settings: &DetectorSettings) -> Option<(String, u8)> {
+/// Model, threads, and whether 8 bits are preferred.
+fn detector_config(
+    check: &mut Check<'_>,
+    settings: &DetectorSettings,
+) -> Option<(String, u8, bool)> {
     let model = check.need("model", settings.model.clone());
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if let Some(name) = &model
@@ -95,7 +100,8 @@ fn detector_config(check: &mut Check<'_>, settings: &DetectorSettings) -> Option
         check.wrong("model", Some(name), reason);
     }
     let threads = check.number("threads", settings.threads, 1..=8);
-    Some((model?, threads))
+    let prefer_int8 = check.need_or("prefer_int8", settings.prefer_int8, false);
+    Some((model?, threads, prefer_int8))
 }
 
 fn thermal_config(check: &mut Check<'_>, settings: &ThermalSettings) -> Option<ThermalConfig> {

@@ -183,6 +183,7 @@ fn camera(clip: &Path) -> CameraConfig {
             enabled: true,
             model: "none".to_owned(),
             threads: 1,
+            prefer_int8: false,
             min_interval: Duration::ZERO,
         },
         detection: DetectionParams {

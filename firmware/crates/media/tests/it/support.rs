@@ -35,6 +35,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
             enabled: true,
             model: "any".to_owned(),
             threads: 1,
+            prefer_int8: false,
             min_interval: Duration::ZERO,
         },
         detection: DetectionParams {

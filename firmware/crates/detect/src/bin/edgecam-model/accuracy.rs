@@ -173,7 +173,7 @@ impl Test<'_> {
             let package = package::write(dir.path(), manifest, &made)?;
             results.extend(self.detect(&package.manifest, &package.files, half(!odd))?);
         }
-        Ok((results, layers.join(" ")))
+        Ok((results, format!("{} {}", layers[..2].join(" and "), layers[2])))
     }
 
     fn judge(&self, results: &[Result]) -> anyhow::Result<(f64, f64)> {
