@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench accuracy demo-model fuzz openapi clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz openapi clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -31,6 +31,10 @@ run: ## set up, build and run; SOURCE=clip.mp4, rtsp://..., /dev/video0 or libca
 	@firmware/setup/setup.sh run
 	@cargo build $(LOCKED) --release -p edgecamd -p edgecam-camera
 	@exec "$$CARGO_TARGET_DIR/release/edgecamd"
+
+model: ## fetch the detection model into the data folder; MODEL=name for another, FROM=folder where there is no network
+	@firmware/setup/setup.sh run
+	@cargo run $(LOCKED) --release -q -p edgecamd -- install-model $(MODEL) $(if $(FROM),--from "$(FROM)")
 
 test: ## set up and run every check and test
 	@firmware/setup/setup.sh test

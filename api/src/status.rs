@@ -51,8 +51,10 @@ pub struct PipelineStatus {
 pub struct DetectorStatus {
     /// Whether it is loaded and at work.
     pub running: bool,
-    /// Name of the model's manifest.
+    /// Name of the manifest of the model that runs.
     pub model: String,
+    /// Why that is not the one that `detector.model` chooses, and what to do; null where it is.
+    pub note: Option<String>,
     /// SHA-256 of the weights.
     pub sha256: String,
     /// Why it is not running; null while it is.

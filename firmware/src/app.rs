@@ -16,13 +16,13 @@ use store::{
 };
 use supervise::{Launcher, Supervisor};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::media_server::{Found, MediaServer};
-use crate::models::{ModelLibrary, fetch_until_there};
+use crate::models::{ModelChoice, ModelKeeper, ModelLibrary};
 use crate::ports::{CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
 use crate::recorder;
 use crate::settings::{LiveSettings, OrderMaker};
@@ -65,6 +65,7 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
 struct Built {
     loaded: Loaded,
     library: ModelLibrary,
+    keeper: ModelKeeper,
     orders: OrderMaker,
     media_server: Option<Found>,
     store: StoreHandle,
@@ -86,7 +87,12 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
     };
     listen::check(config, media_server.is_some()).await?;
     let publish_to = media_server.as_ref().map(|found| found.config().clone());
-    let orders = OrderMaker::new(library.clone(), data, publish_to);
+    if let Err(error) = library.install_demo() {
+        tracing::warn!(error = format!("{error:#}"), "the demo model cannot be written");
+    }
+    let wanted = library.chosen(&loaded.settings.detector)?;
+    let (keeper, choice) = ModelKeeper::new(&library, wanted, config.download_models)?;
+    let orders = OrderMaker::new(library.clone(), choice, data, publish_to);
     orders.orders(&loaded.settings)?;
     let store = Store::open(store_options(config)).context("opening the event store")?;
     let (store, threads) = store.spawn().context("starting the event store")?;
@@ -97,6 +103,7 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
     Ok(Built {
         camera_program: camera_program()?,
         library,
+        keeper,
         orders,
         media_server,
         store,
@@ -169,6 +176,14 @@ impl Group {
         Self { tasks: JoinSet::new(), stopper, shutdown }
     }
 
+    /// Runs `task`, which may be cut off anywhere, until it ends or all are stopped.
+    fn spawn_until_stop(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            tokio::select! { () = task => {}, () = shutdown.wait() => {} }
+        });
+    }
+
     /// Stops the tasks and waits for them; those that take longer than `within` are aborted.
     async fn stop(mut self, what: &str, within: Duration) {
         self.stopper.stop();
@@ -189,13 +204,14 @@ struct Running {
     threads: StoreThreads,
     mqtt: MqttHandle,
     media_server: Option<MediaServer>,
+    shown: Cameras,
     api: std::net::SocketAddr,
     _lock: File,
 }
 
 impl Built {
     async fn spawn(self) -> anyhow::Result<Running> {
-        let Self { loaded, library, orders, store, settings, .. } = self;
+        let Self { loaded, library, keeper, orders, store, settings, .. } = self;
         let config = loaded.config;
         let (mut seeing, mut services) = (Group::new(), Group::new());
         let supervisor = Supervisor::start(Launcher::own()).context("starting the supervisor")?;
@@ -235,12 +251,15 @@ impl Built {
             services.tasks.spawn(viewers::welcome(server, cameras.clone(), stop));
         }
 
-        fetch_model(&config, &library, &loaded.settings, &mut services)?;
         let mqtt = start_mqtt(&config, &store, &cameras, &settings, &mut services);
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
+        let choice = orders.choice();
+        let port = CameraPort::new(cameras.clone(), settings.clone(), orders);
+        keep_models(keeper, choice, port.clone(), cameras.clone(), &mut services);
+        let shown = cameras.clone();
         let ports = Ports {
-            cameras: Arc::new(CameraPort::new(cameras.clone(), settings.clone(), orders)),
+            cameras: Arc::new(port),
             events: Arc::new(StoredEvents(store.clone())),
             system: Arc::new(system),
             streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
@@ -259,6 +278,7 @@ impl Built {
             threads: self.threads,
             mqtt,
             media_server,
+            shown,
             api,
             config,
             _lock: self._lock,
@@ -271,7 +291,7 @@ impl Running {
     fn ready(&self) {
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        banner::print(&self.config, self.api, self.media_server.as_ref());
+        banner::print(&self.config, self.api, self.media_server.as_ref(), &self.shown);
         tracing::info!(api = %self.api, "ready");
     }
 
@@ -333,23 +353,22 @@ async fn wait_for_stop() -> anyhow::Result<oneshot::Receiver<()>> {
     Ok(again)
 }
 
-/// Fetches the chosen model in the background if it is not at hand and may be fetched.
-fn fetch_model(
-    config: &Config,
-    library: &ModelLibrary,
-    settings: &api::settings::Settings,
+/// Gets the chosen model in the background and gives it to the cameras; says where they stand.
+fn keep_models(
+    keeper: ModelKeeper,
+    mut choice: watch::Receiver<ModelChoice>,
+    port: CameraPort,
+    cameras: Cameras,
     services: &mut Group,
-) -> anyhow::Result<()> {
-    let manifest = library.chosen(&settings.detector)?;
-    if config.download_models && !library.is_installed(manifest) {
-        let fetch = fetch_until_there(library.clone(), manifest.clone());
-        let mut shutdown = services.shutdown.clone();
-        services.tasks.spawn(async move {
-            // Cancel-safe: a download that is cut off leaves nothing under the model's name.
-            tokio::select! { () = fetch => {}, () = shutdown.wait() => {} }
-        });
-    }
-    Ok(())
+) {
+    services.spawn_until_stop(keeper.run());
+    services.spawn_until_stop(async move {
+        // Ends with the keeper.
+        while choice.changed().await.is_ok() {
+            port.renew_models().await;
+            banner::print_models(&cameras);
+        }
+    });
 }
 
 fn start_mqtt(

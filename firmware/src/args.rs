@@ -8,6 +8,7 @@ use clap::Parser;
 use config::{Board, HostFacts, Layers, Loaded};
 
 use crate::backtest::BacktestArgs;
+use crate::models::ModelLibrary;
 use crate::node;
 
 /// EdgeCam: finds, follows, streams and announces what cameras see.
@@ -37,6 +38,21 @@ pub(crate) enum Command {
     Backtest(BacktestArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Fetch a detection model, or copy it from a folder. A daemon that waits for it takes it up.
+    InstallModel(InstallArgs),
+}
+
+/// Which model, from where, to where.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct InstallArgs {
+    /// Name of the model; the one that the settings choose when absent.
+    name: Option<String>,
+    /// Folder with the model's files; its upstream when absent.
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+    /// Folder for the model's files; `models` in the data folder when absent.
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
 }
 
 /// Where settings come from.
@@ -93,6 +109,24 @@ fn default_data_dir() -> PathBuf {
 pub(crate) fn check(run: &RunArgs) -> anyhow::Result<()> {
     let loaded = run.load()?;
     print(&toml::to_string_pretty(&config::redact(&loaded.settings))?)
+}
+
+/// Installs a model, each file checked against its manifest.
+pub(crate) fn install_model(run: &RunArgs, install: &InstallArgs) -> anyhow::Result<()> {
+    let loaded = run.load()?;
+    let chosen = loaded.settings.detector.model.as_deref();
+    let name = install.name.as_deref().or(chosen).unwrap_or_default();
+    let folder = match &install.into {
+        Some(folder) => std::path::absolute(folder)?,
+        None => ModelLibrary::folder_of(&loaded.config.data.dir),
+    };
+    let library = ModelLibrary::in_folder(folder.clone())?;
+    let manifest = library.get(name)?;
+    match &install.from {
+        Some(from) => library.copy_from(from, manifest)?,
+        None => library.fetch(manifest)?,
+    }
+    print(&format!("the model {name} is in {}\n", folder.display()))
 }
 
 /// Prints `text` on standard output. A reader that went away early is no failure.

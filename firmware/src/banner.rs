@@ -7,15 +7,36 @@ use config::Config;
 use config::model::Broker;
 
 use crate::args;
+use crate::cameras::Cameras;
 use crate::media_server::MediaServer;
 
 /// Prints where to look.
-pub(crate) fn print(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) {
+pub(crate) fn print(
+    config: &Config,
+    api: SocketAddr,
+    media_server: Option<&MediaServer>,
+    cameras: &Cameras,
+) {
     // A closed standard output is no reason to stop.
-    let _ = args::print(&text(config, api, media_server));
+    let _ = args::print(&text(config, api, media_server, cameras));
 }
 
-fn text(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) -> String {
+/// Prints which model each camera runs now, and why where the settings choose another.
+pub(crate) fn print_models(cameras: &Cameras) {
+    let mut lines = Lines::default();
+    for (id, _) in cameras.iter() {
+        lines.add(&format!("Camera {id}"), "");
+        detector(&mut lines, cameras, id);
+    }
+    let _ = args::print(&lines.0);
+}
+
+fn text(
+    config: &Config,
+    api: SocketAddr,
+    media_server: Option<&MediaServer>,
+    cameras: &Cameras,
+) -> String {
     let mut lines = Lines::default();
     let api = reachable(api);
     lines.add("EdgeCam", &format!("{} ({})", config.node_name, config.node_id));
@@ -25,6 +46,7 @@ fn text(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) ->
     for camera in config.cameras.iter().filter(|camera| camera.enabled) {
         lines.add(&format!("Camera {}", camera.id), &camera.source.to_string());
         lines.add("  Snapshot", &format!("http://{api}/api/v1/cameras/{}/snapshot.jpg", camera.id));
+        detector(&mut lines, cameras, camera.id.as_str());
         match media_server {
             Some(server) => streams(&mut lines, server, &camera.id),
             None => lines.add("  Streams", "none: there is no MediaMTX (see the log above)"),
@@ -35,6 +57,12 @@ fn text(config: &Config, api: SocketAddr, media_server: Option<&MediaServer>) ->
         None => lines.add("MQTT", "switched off"),
     }
     lines.0
+}
+
+fn detector(lines: &mut Lines, cameras: &Cameras, camera: &str) {
+    let Some(view) = cameras.get(camera).map(|camera| camera.view()) else { return };
+    let detector = &view.status.detector;
+    lines.add("  Detector", detector.note.as_ref().unwrap_or(&detector.model));
 }
 
 fn streams(lines: &mut Lines, server: &MediaServer, camera: &config::CameraId) {

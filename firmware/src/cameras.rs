@@ -70,6 +70,9 @@ pub(crate) enum Request {
     Snapshot { quality: u8, answer: Answer<Vec<u8>> },
     /// Take over an order that differs in live fields only.
     Apply { order: Box<CameraOrder>, answer: Answer<()> },
+    /// Take over an order that names another model, or other reasons for it: a process with the old
+    /// model is replaced.
+    Renew { order: Box<CameraOrder>, answer: Answer<()> },
     /// Make the next frame a key frame; a camera that is not up begins with one anyway.
     KeyFrame,
 }
@@ -100,6 +103,11 @@ impl CameraHandle {
     /// Takes over an order that differs in live fields only.
     pub(crate) async fn apply(&self, order: CameraOrder) -> Result<(), CameraError> {
         self.ask(|answer| Request::Apply { order: Box::new(order), answer }).await
+    }
+
+    /// Takes over an order that names another model, or other reasons for it.
+    pub(crate) async fn renew(&self, order: CameraOrder) -> Result<(), CameraError> {
+        self.ask(|answer| Request::Renew { order: Box::new(order), answer }).await
     }
 
     /// Makes the next frame a key frame, for someone who begins to watch.

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Openapi) => args::print(&control::openapi_json()),
         Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
+        Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
         Some(Command::Run) | None => app::main(&args.run),
     };
     match done {

@@ -1,5 +1,15 @@
-//! The models that this device knows: manifests built in or put beside the data, their files found
-//! or fetched. Nothing here looks inside a model: that is the detector's business.
+//! The models that this device knows: manifests built in or put beside the data, their files found,
+//! fetched or copied. Nothing here looks inside a model: that is the detector's business.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`demo`] | the model that the firmware carries, and its files in the data folder |
+//! | [`choice`] | which model runs, and the sentence for another than the settings choose |
+//! | [`keeper`] | the task that fetches the chosen model until it is there |
+
+mod choice;
+mod demo;
+mod keeper;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,12 +23,16 @@ use api::manifest::{Fit, ModelFile, ModelManifest};
 use api::settings::DetectorSettings;
 use sha2::{Digest, Sha256};
 
+pub(crate) use choice::{ModelChoice, Pictures};
+pub(crate) use keeper::ModelKeeper;
+
 /// Manifests that come with the product.
-const BUILT_IN: [&str; 4] = [
+const BUILT_IN: [&str; 5] = [
     include_str!("../models/nanodet_m_320.toml"),
     include_str!("../models/nanodet_m_416.toml"),
     include_str!("../models/nanodet_plus_m_320.toml"),
     include_str!("../models/nanodet_plus_m_416.toml"),
+    demo::MANIFEST,
 ];
 /// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
 const INT8_SUFFIX: &str = "_int8";
@@ -30,6 +44,8 @@ const BESIDE_CHECKOUT: &str = "../shared/models";
 const MAX_FILE: u64 = 256 << 20;
 /// A download that takes longer than this has failed.
 const FETCH_WITHIN: Duration = Duration::from_secs(300);
+/// A server that does not take the call within this time is not to be reached.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// The models that this device knows; cheap enough to clone.
 #[derive(Clone, Debug)]
@@ -46,7 +62,19 @@ impl ModelLibrary {
     /// # Errors
     /// When a manifest cannot be read; the sentence names it.
     pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
-        let own = data.join("models");
+        Self::in_folder(Self::folder_of(data))
+    }
+
+    /// Where models are below the data folder.
+    pub(crate) fn folder_of(data: &Path) -> PathBuf {
+        data.join("models")
+    }
+
+    /// The same with `own` in the place of `<data>/models`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn in_folder(own: PathBuf) -> anyhow::Result<Self> {
         let mut manifests = BTreeMap::new();
         for text in BUILT_IN {
             let manifest: ModelManifest =
@@ -101,8 +129,12 @@ impl ModelLibrary {
     /// frames scaled for it: by input area from large to small, then by family.
     pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
         let area = |model: &ModelManifest| model.input.width * model.input.height;
+        // The demo model knows the drawn street, and the others do not.
+        let demo = Self::demo().ok().map(|demo| demo.name);
+        let is_demo = |model: &ModelManifest| demo.as_ref() == Some(&model.name);
         let mut lighter: Vec<_> = self
             .all()
+            .filter(|model| !is_demo(model) && !is_demo(asked))
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
             // What 8 bits were preferred to is not lighter.
             .filter(|model| format!("{}{INT8_SUFFIX}", model.name) != asked.name)
@@ -127,51 +159,87 @@ impl ModelLibrary {
         self.dirs.iter().any(|dir| files.iter().all(|file| dir.join(&file.file).is_file()))
     }
 
-    /// Fetches the files of `manifest` into `<data>/models`, each checked against its hash before
-    /// it gets its name. Blocks.
+    /// Whether the files that the detector would take are those that the manifest names. Blocks.
+    pub(crate) fn is_sound(&self, manifest: &ModelManifest) -> bool {
+        let files = [&manifest.param, &manifest.bin];
+        let has_both = |dir: &&PathBuf| files.iter().all(|file| dir.join(&file.file).is_file());
+        let Some(dir) = self.dirs.iter().find(has_both) else { return false };
+        files.iter().all(|file| {
+            let found = File::open(dir.join(&file.file)).and_then(|f| copy(f, &mut io::sink()));
+            found.is_ok_and(|found| found == file.sha256.to_lowercase())
+        })
+    }
+
+    /// Fetches the files of `manifest` into `<data>/models`. Blocks.
     ///
     /// # Errors
     /// When a file cannot be fetched or is not the one that the manifest names.
     pub(crate) fn fetch(&self, manifest: &ModelManifest) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
         for file in [&manifest.param, &manifest.bin] {
             let Some(url) = &file.url else {
                 bail!("{} can be fetched from nowhere: it comes with the firmware", file.file);
             };
-            self.fetch_file(file, url)
+            let agent = ureq::Agent::config_builder()
+                .timeout_global(Some(FETCH_WITHIN))
+                .timeout_connect(Some(CONNECT_WITHIN));
+            let fetched = ureq::Agent::new_with_config(agent.build()).get(url).call();
+            fetched
+                .map_err(anyhow::Error::from)
+                .and_then(|mut response| self.put(file, response.body_mut().as_reader()))
                 .with_context(|| format!("fetching {} from {url}", file.file))?;
         }
         Ok(())
     }
 
-    fn fetch_file(&self, file: &ModelFile, url: &str) -> anyhow::Result<()> {
-        let agent = ureq::Agent::new_with_config(
-            ureq::Agent::config_builder().timeout_global(Some(FETCH_WITHIN)).build(),
-        );
-        let mut response = agent.get(url).call()?;
-        let part = self.own.join(format!("{}.part", file.file));
-        let fetched = save(&mut response.body_mut().as_reader(), &part);
-        let checked = fetched.map_err(anyhow::Error::from).and_then(|found| {
+    /// Copies the files of `manifest` from `folder` into `<data>/models`. Blocks.
+    ///
+    /// # Errors
+    /// When a file is not there, or is not the one that the manifest names.
+    pub(crate) fn copy_from(&self, folder: &Path, manifest: &ModelManifest) -> anyhow::Result<()> {
+        for file in [&manifest.param, &manifest.bin] {
+            let path = folder.join(&file.file);
+            File::open(&path)
+                .map_err(anyhow::Error::from)
+                .and_then(|reader| self.put(file, reader))
+                .with_context(|| format!("copying {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes `file` into `<data>/models`: it gets its name when it is whole, checked and on the
+    /// disk.
+    fn put(&self, file: &ModelFile, reader: impl Read) -> anyhow::Result<()> {
+        fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
+        // Another process may be at the same file.
+        let part = self.own.join(format!("{}.{}.part", file.file, std::process::id()));
+        let saved = save(reader, &part).map_err(anyhow::Error::from).and_then(|found| {
             if found != file.sha256.to_lowercase() {
                 bail!("its SHA-256 is {found}, but the manifest names {}", file.sha256);
             }
-            fs::rename(&part, self.own.join(&file.file)).context("giving it its name")
+            fs::rename(&part, self.own.join(&file.file)).context("giving it its name")?;
+            File::open(&self.own).and_then(|dir| dir.sync_all()).context("keeping its name")
         });
-        if checked.is_err() {
-            // What is left of a failed download is of no use; the next try begins anew.
+        if saved.is_err() {
+            // What is left of a failed try is of no use; the next one begins anew.
             let _ = fs::remove_file(&part);
         }
-        checked
+        saved
     }
 }
 
 /// Writes `reader` to `path` down to the disk; answers with its SHA-256 in hexadecimal.
-fn save(reader: &mut impl Read, path: &Path) -> io::Result<String> {
+fn save(reader: impl Read, path: &Path) -> io::Result<String> {
     let mut file = File::create(path)?;
+    let found = copy(reader, &mut file)?;
+    file.sync_all()?;
+    Ok(found)
+}
+
+/// Copies `reader` to `writer`; answers with its SHA-256 in hexadecimal.
+fn copy(reader: impl Read, writer: &mut impl io::Write) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut tee = Tee { reader: reader.take(MAX_FILE), hasher: &mut hasher };
-    io::copy(&mut tee, &mut file)?;
-    file.sync_all()?;
+    io::copy(&mut tee, writer)?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -195,35 +263,6 @@ fn manifests_in(folder: &Path) -> Vec<PathBuf> {
         paths.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
     paths.sort();
     paths
-}
-
-/// How long to wait before a failed fetch is tried again.
-const FETCH_AGAIN: Duration = Duration::from_secs(300);
-
-/// Fetches `manifest` in the background until it is there. The cameras run without a detector
-/// meanwhile, and load the model when its files have arrived.
-pub(crate) async fn fetch_until_there(library: ModelLibrary, manifest: ModelManifest) {
-    while !library.is_installed(&manifest) {
-        tracing::info!(model = manifest.name, "fetching the model");
-        let (shelf, wanted) = (library.clone(), manifest.clone());
-        match tokio::task::spawn_blocking(move || shelf.fetch(&wanted)).await {
-            Ok(Ok(())) => tracing::info!(model = manifest.name, "the model is there"),
-            Ok(Err(error)) => {
-                let error = format!("{error:#}");
-                let folder = library.own.display().to_string();
-                tracing::error!(
-                    model = manifest.name,
-                    error,
-                    folder,
-                    "the model is not to be had: the streams run without detection; \
-                     put its files into the folder, or name theirs in EDGECAM_MODELS"
-                );
-                tokio::time::sleep(FETCH_AGAIN).await;
-            }
-            // The daemon is on its way out.
-            Err(_) => return,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -47,10 +47,11 @@ fn shared_model(name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_missing_model_is_named_with_the_folders_that_were_looked_through() {
+fn a_missing_model_is_named_with_the_command_that_installs_it() {
     let Some(_site) = Site::with(&[]) else { return };
     let edgecam = with_models(&[]).start();
-    says(&error_of(&edgecam, "/detector/error"), &["nanodet_plus_m.param", "models"]);
+    let command = "`edgecamd install-model nanodet-plus-m_320 --into ";
+    says(&error_of(&edgecam, "/detector/note"), &["`detector.download` is off", command]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::governor::GovernorStep;
-use api::status::{CameraPhase, CameraStats, CameraStatus, Counts};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use link::{CameraOrder, FromCamera, Happening, Sender, ToCamera, TrackBatch};
@@ -83,6 +83,11 @@ impl CameraTask {
             id: order.camera.clone(),
             name: name_of(&order),
             phase: if enabled { CameraPhase::Starting } else { CameraPhase::Disabled },
+            detector: DetectorStatus {
+                model: order.model.name.clone(),
+                note: order.model_note.clone(),
+                ..DetectorStatus::default()
+            },
             ..CameraStatus::default()
         };
         let view = CameraView { status, stats: CameraStats::default() };
@@ -210,6 +215,7 @@ impl CameraTask {
                 self.view.send_modify(|view| {
                     let status = &mut Arc::make_mut(view).status;
                     (status.pipeline, status.detector) = (pipeline, detector);
+                    status.detector.note.clone_from(&self.order.model_note);
                 });
                 self.enter(phase, error);
             }
@@ -276,9 +282,23 @@ impl CameraTask {
 
     /// Runs on `order` from now on.
     fn take(&mut self, order: CameraOrder) {
-        let name = name_of(&order);
         self.order = order;
-        self.view.send_modify(|view| Arc::make_mut(view).status.name = name);
+        self.view.send_modify(|view| {
+            let status = &mut Arc::make_mut(view).status;
+            status.name = name_of(&self.order);
+            status.detector.note.clone_from(&self.order.model_note);
+        });
+    }
+
+    /// Runs on `order` from now on; another model takes another process, whose tap fits it.
+    async fn renew(&mut self, order: CameraOrder) {
+        let reason = (order.model != self.order.model).then(|| {
+            format!("the model {} takes the place of {}", order.model.name, self.order.model.name)
+        });
+        self.take(order);
+        if let (Some(child), Some(reason)) = (&self.child, reason) {
+            child.restart(Restart::Politely, reason).await;
+        }
     }
 
     fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
@@ -310,6 +330,11 @@ impl CameraTask {
     async fn ask(&mut self, request: Request) {
         self.next_request += 1;
         let number = self.next_request;
+        if let Request::Renew { order, answer } = request {
+            self.renew(*order).await;
+            let _ = answer.send(Ok(()));
+            return;
+        }
         let Some((message, open)) = Open::new(number, request) else {
             return self.ask_for_key_frame().await;
         };

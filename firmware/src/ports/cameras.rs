@@ -35,6 +35,22 @@ impl CameraPort {
 }
 
 impl CameraPort {
+    /// Gives every camera the model of its order as it is now.
+    pub(crate) async fn renew_models(&self) {
+        let _changing = self.changing.lock().await;
+        let settings = self.settings.current();
+        for (id, handle) in self.cameras.iter() {
+            let Some(of_camera) = settings.cameras.get(id) else { continue };
+            let renewed = match self.orders.order(id, of_camera, &settings) {
+                Ok(order) => handle.renew(order).await.map_err(|error| error.detail),
+                Err(error) => Err(format!("{error:#}")),
+            };
+            if let Err(error) = renewed {
+                tracing::warn!(camera = id, error, "the camera keeps its model");
+            }
+        }
+    }
+
     async fn change(&self, camera: &str, settings: CameraSettings) -> Result<(), PortError> {
         let _changing = self.changing.lock().await;
         let handle = self.get(camera)?;

@@ -21,6 +21,7 @@
 //! | [`history`] | what was tracked, as a few bytes, and back |
 //! | [`backtest`] | what other rules would have made of it |
 //! | `association` | which track is which detection: linear assignment (private) |
+//! | `span` | where the whole of a box lies when a part is seen, along one axis (private) |
 //! | `target` | motion, class votes and anchor of one followed object (private) |
 //! | `object` | zones, ways past lines and reports of one object (private) |
 //! | `exact` | points, segments and polygons without rounding (private) |
@@ -39,6 +40,7 @@ mod object;
 pub mod rules;
 pub mod schedule;
 pub mod scope;
+mod span;
 mod target;
 pub mod track;
 pub mod tracker;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::detection::{ClassId, Detection};
 use crate::geometry::BBox;
+use crate::span::Span;
 use crate::track::{Track, TrackId, TrackState, Velocity, moved};
 use crate::tracker::{StationaryParams, TrackerParams};
 
@@ -25,6 +26,14 @@ const MIN_GAP: Duration = Duration::from_millis(1);
 /// Most that a box is widened for matching, on each side, in shares of its size. Twice its size is
 /// already a guess.
 const MAX_REACH: f32 = 0.5;
+
+/// The same for those who could not be paired otherwise: who has just come into view and is quick,
+/// or was hidden.
+const DISTANT_REACH: f32 = 1.0;
+
+/// Less of it than this inside the picture is not looked for as a box of its own, in shares of its
+/// area.
+const STILL_INSIDE: f32 = 0.5;
 
 /// Another class needs this much more collected score than a track's own to take its place: a tie
 /// must not make it alternate.
@@ -50,7 +59,9 @@ pub(crate) struct Target {
     pub(crate) missed: u32,
     /// Whether it was found in the frame at hand.
     pub(crate) found: bool,
-    measured: BBox,
+    /// All of it, as far as that is known: what hides it in part, or the edge of the picture, takes
+    /// nothing away.
+    whole: BBox,
     velocity_samples: u32,
     anchor: BBox,
     anchored: Duration,
@@ -78,7 +89,7 @@ impl Target {
             confirmations: 1,
             missed: 0,
             found: true,
-            measured: bbox,
+            whole: bbox,
             velocity_samples: 0,
             anchor: bbox,
             anchored: at,
@@ -108,11 +119,12 @@ impl Target {
     /// Where it is expected at `at`. What stands still is expected where it stands, however long
     /// ago it was seen.
     pub(crate) fn expected(&self, at: Duration) -> BBox {
-        if self.track.stationary {
-            self.track.bbox
-        } else {
-            moved(self.track.bbox, self.track.velocity, self.gap(at))
-        }
+        self.carried(self.track.bbox, at)
+    }
+
+    /// `bbox` of the time when it was last seen, at `at`.
+    fn carried(&self, bbox: BBox, at: Duration) -> BBox {
+        if self.track.stationary { bbox } else { moved(bbox, self.track.velocity, self.gap(at)) }
     }
 
     /// Overlap of `bbox` with where it is expected at `at`, 0..=1, both widened by what it may have
@@ -121,7 +133,30 @@ impl Target {
     /// Easier by Buffering the Matching Space", WACV 2023).
     pub(crate) fn overlap(&self, at: Duration, bbox: BBox, reach_per_second: f32) -> f32 {
         let reach = (reach_per_second * self.gap(at).as_secs_f32()).clamp(0.0, MAX_REACH);
-        widened(self.expected(at), reach).iou(widened(bbox, reach))
+        self.overlap_within(at, bbox, reach)
+    }
+
+    /// The same with both widened as far as a guess may go: for those who could not be paired
+    /// otherwise.
+    pub(crate) fn distant_overlap(&self, at: Duration, bbox: BBox) -> f32 {
+        self.overlap_within(at, bbox, DISTANT_REACH)
+    }
+
+    fn overlap_within(&self, at: Duration, bbox: BBox, reach: f32) -> f32 {
+        let whole = self.carried(self.whole, at);
+        let inside = whole.clamped();
+        let wide = widened(bbox, reach);
+        if inside.w * inside.h < STILL_INSIDE * whole.w * whole.h {
+            // It is leaving: what comes into view there now is another one.
+            return if inside.w * inside.h > 0.0 { widened(whole, reach).iou(wide) } else { 0.0 };
+        }
+        let seen = widened(self.expected(at), reach).iou(wide);
+        seen.max(widened(inside, reach).iou(wide))
+    }
+
+    /// Whether nothing is known yet of how it moves.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.velocity_samples == 0
     }
 
     /// Takes a detection as its own.
@@ -133,8 +168,7 @@ impl Target {
         params: &TrackerParams,
     ) {
         let expected = self.expected(at);
-        self.measure_velocity(at, detection.bbox);
-        self.measured = detection.bbox;
+        self.measure(at, detection.bbox);
         let track = &mut self.track;
         track.bbox = blended(expected, detection.bbox, params.ema_weight);
         track.score = detection.score;
@@ -177,21 +211,39 @@ impl Target {
         self.votes.iter().find(|(c, _)| *c == class).map_or(0.0, |(_, sum)| *sum)
     }
 
-    fn measure_velocity(&mut self, at: Duration, bbox: BBox) {
+    /// Takes what is seen of it as a measure of where all of it is, and how it moves.
+    fn measure(&mut self, at: Duration, seen: BBox) {
         let gap = self.gap(at);
+        let expected = self.carried(self.whole, at);
+        let (old, seconds) = (self.whole, gap.as_secs_f32());
+        let across = Span::of(old.x, old.w).measure(
+            Span::of(expected.x, expected.w),
+            Span::of(seen.x, seen.w),
+            seconds,
+        );
+        let down = Span::of(old.y, old.h).measure(
+            Span::of(expected.y, expected.h),
+            Span::of(seen.y, seen.h),
+            seconds,
+        );
+        let ((x, dx), (y, dy)) = (across, down);
+        self.whole = BBox::new(x.start, y.start, x.length, y.length);
         if gap < MIN_GAP {
             return;
         }
-        let seconds = gap.as_secs_f32();
-        let (from, to) = (self.measured.centre(), bbox.centre());
         self.velocity_samples = self.velocity_samples.saturating_add(1);
         let of_all = 1.0 / self.velocity_samples.min(1000) as f32;
         let of_memory = 1.0 - (-seconds / VELOCITY_MEMORY.as_secs_f32()).exp();
         let weight = of_all.max(of_memory);
         let velocity = &mut self.track.velocity;
         let limited = |v: f32| v.clamp(-MAX_SPEED, MAX_SPEED);
-        velocity.x += weight * (limited((to.x - from.x) / seconds) - velocity.x);
-        velocity.y += weight * (limited((to.y - from.y) / seconds) - velocity.y);
+        // Where nothing could be measured, it moves on as it did.
+        if let Some(dx) = dx {
+            velocity.x += weight * (limited(dx / seconds) - velocity.x);
+        }
+        if let Some(dy) = dy {
+            velocity.y += weight * (limited(dy / seconds) - velocity.y);
+        }
     }
 
     /// Looks whether it stands still: its box keeps to the place of an earlier one, the anchor. Two

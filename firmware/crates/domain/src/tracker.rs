@@ -112,11 +112,12 @@ impl Default for TrackerParams {
 }
 
 impl TrackerParams {
-    /// These parameters with `alike` set to the groups of `labels` that COCO detectors are known to
-    /// confuse: car, bus and truck.
+    /// These parameters with `alike` set to the groups of `labels` that detectors are known to
+    /// confuse: car, bus and truck; cat and dog.
     #[must_use]
     pub fn with_alike_of(mut self, labels: &Labels) -> Self {
-        self.alike = vec![["car", "bus", "truck"].iter().filter_map(|n| labels.find(n)).collect()];
+        let group = |names: &[&str]| names.iter().filter_map(|name| labels.find(name)).collect();
+        self.alike = vec![group(&["car", "bus", "truck"]), group(&["cat", "dog"])];
         self
     }
 }
@@ -173,6 +174,8 @@ impl Tracker {
         pair(live, at, &mut low, Evidence::Low, params);
         pair(tentative, at, &mut high, Evidence::High, params);
         pair(tentative, at, &mut low, Evidence::Low, params);
+        pair_distant(live, at, &mut high, params, |target| target.missed > 0);
+        pair_distant(tentative, at, &mut high, params, Target::is_fresh);
         // One missed frame is enough to drop what may have been a mistake.
         tentative.retain(|target| target.found);
         tentative.extend(high.iter().map(|detection| Target::new(at, detection)));
@@ -271,7 +274,7 @@ fn are_alike(groups: &[Vec<ClassId>], a: ClassId, b: ClassId) -> bool {
     a == b || groups.iter().any(|group| group.contains(&a) && group.contains(&b))
 }
 
-/// Pairs the targets not yet found in this frame with `detections`, and takes the paired ones out.
+/// Pairs the targets not yet found in this frame with `detections`.
 ///
 /// A pair is worth what its overlap exceeds the least one by: leaving a track and a detection
 /// unpaired is then worth as much as the worst pair that is allowed, as in ByteTrack's code, and one
@@ -287,18 +290,49 @@ fn pair(
         Evidence::High => params.match_iou,
         Evidence::Low => params.second_match_iou,
     };
-    let mut open: Vec<&mut Target> = targets.iter_mut().filter(|target| !target.found).collect();
-    if open.is_empty() || detections.is_empty() {
-        return;
-    }
-    let worth = Worth::new(open.len(), detections.len(), |row, column| {
-        let (target, detection) = (&open[row], &detections[column]);
+    let open = targets.iter_mut().filter(|target| !target.found).collect();
+    pair_by(open, at, detections, evidence, params, |target, detection| {
         let (class, other) = (target.track.class, detection.class);
         if !are_alike(&params.alike, class, other) {
             return 0.0;
         }
         let step = if class == other { 0.0 } else { CLASS_STEP };
         target.overlap(at, detection.bbox, params.reach_per_second) - least_iou - step
+    });
+}
+
+/// Pairs those that nothing was near enough for, from farther away: who was lost, and who was seen
+/// once only, so that its motion is not known yet. Only within a class, since little else tells.
+fn pair_distant(
+    targets: &mut [Target],
+    at: Duration,
+    detections: &mut Vec<Detection>,
+    params: &TrackerParams,
+    which: impl Fn(&Target) -> bool,
+) {
+    let open = targets.iter_mut().filter(|target| !target.found && which(target)).collect();
+    pair_by(open, at, detections, Evidence::High, params, |target, detection| {
+        if target.track.class != detection.class {
+            return 0.0;
+        }
+        target.distant_overlap(at, detection.bbox) - params.match_iou
+    });
+}
+
+/// Pairs `open` with `detections` by what pairs are worth, and takes the paired ones out.
+fn pair_by(
+    mut open: Vec<&mut Target>,
+    at: Duration,
+    detections: &mut Vec<Detection>,
+    evidence: Evidence,
+    params: &TrackerParams,
+    worth: impl Fn(&Target, &Detection) -> f32,
+) {
+    if open.is_empty() || detections.is_empty() {
+        return;
+    }
+    let worth = Worth::new(open.len(), detections.len(), |row, column| {
+        worth(open[row], &detections[column])
     });
     let mut taken = vec![false; detections.len()];
     for (target, column) in open.iter_mut().zip(worth.best_pairs()) {

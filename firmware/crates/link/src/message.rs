@@ -31,6 +31,8 @@ pub struct CameraOrder {
     pub model: ModelManifest,
     /// Models at hand that the governor may fall back to, by input area from large to small.
     pub lighter: Vec<ModelManifest>,
+    /// Why that is not the one that the settings choose, in one sentence; null where it is.
+    pub model_note: Option<String>,
     /// Folders with model files, looked through in this order.
     pub model_dirs: Vec<String>,
     /// Folder for the camera's own state (the encoder ladder's memory).

@@ -8,6 +8,7 @@ mod brush;
 mod colour;
 pub mod dataset;
 mod dice;
+pub mod judge;
 mod look;
 mod sensor;
 mod sprites;
