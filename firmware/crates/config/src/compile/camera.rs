@@ -64,6 +64,7 @@ pub(super) fn camera(
             threads,
             min_interval: found.min_interval,
         },
+        view: found.view,
         detection: found.params,
         tracker,
         history,
