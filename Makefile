@@ -48,9 +48,9 @@ bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
 	@firmware/setup/setup.sh test
 	@cargo bench $(LOCKED) --workspace --bench '*'
 
-accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, IMAGES=folder ANNOTATIONS=file.json for others
+accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, TILING=two, IMAGES=folder ANNOTATIONS=file.json for others
 	@firmware/setup/setup.sh accuracy
-	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy --int8 $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
+	@EDGECAM_PYTHON="$(CACHE)/venv/bin/python3" cargo run $(LOCKED) --release -q -p edgecam-detect --bin edgecam-model -- accuracy $(if $(TILING),--tiling "$(TILING)",--int8) $(if $(MODEL),--model "$(MODEL)") $(if $(IMAGES),--images "$(IMAGES)") $(if $(ANNOTATIONS),--annotations "$(ANNOTATIONS)")
 
 demo-model: ## train the demo model anew and judge it: up to an hour on 2 quiet cores
 	@firmware/setup/setup.sh train

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use api::manifest::{Fit, ModelManifest};
-use detect::{Detector, DetectorOptions, Error, locate};
+use detect::{Detector, DetectorOptions, Error, TiledDetector, locate};
 use domain::{Labels, Size};
 use link::CameraOrder;
 use media::TapFit;
@@ -67,9 +67,9 @@ impl ModelSource {
     ///
     /// # Errors
     /// When a file is missing or does not fit; the sentence names it.
-    pub(crate) fn load(&self, threads: u8) -> Result<Detector, Error> {
+    pub(crate) fn load(&self, threads: u8) -> Result<TiledDetector, Error> {
         let files = locate::locate(&self.manifest, &self.dirs)?;
         let options = DetectorOptions { threads: threads.into(), ..DetectorOptions::default() };
-        Detector::load(&self.manifest, &files, options)
+        Detector::load(&self.manifest, &files, options).map(TiledDetector::new)
     }
 }

@@ -97,6 +97,8 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/encoder/bitrate_kbps", Cost::Live),
     ("/cameras/*/detection/enabled", Cost::Live),
     ("/cameras/*/detection/max_fps", Cost::Live),
+    ("/cameras/*/detection/region", Cost::Live),
+    ("/cameras/*/detection/tiling", Cost::Live),
     ("/cameras/*/detection/score_threshold", Cost::Live),
     ("/cameras/*/detection/class_thresholds/*", Cost::Live),
     ("/cameras/*/detection/size_thresholds", Cost::Live),
@@ -248,7 +250,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 12] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 14] {
     let CameraConfig {
         id: _,
         name,
@@ -257,6 +259,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         video: _,
         encoder,
         detector,
+        view,
         detection,
         tracker,
         history,
@@ -271,6 +274,8 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         ("/encoder/bitrate_kbps", encoder.bitrate_kbps != old.encoder.bitrate_kbps),
         ("/detection/enabled", detector.enabled != old.detector.enabled),
         ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
+        ("/detection/region", view.region != old.view.region),
+        ("/detection/tiling", view.tiling != old.view.tiling),
         ("/detection", *detection != old.detection),
         ("/tracker", *tracker != old.tracker),
         ("/history", *history != old.history),
@@ -360,6 +365,8 @@ mod tests {
             ("cameras.cam.encoder.bitrate_kbps=800", "/encoder/bitrate_kbps"),
             ("cameras.cam.detection.score_threshold=0.9", "/detection"),
             ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
+            ("cameras.cam.detection.region=[0.5, 0, 0.5, 1]", "/detection/region"),
+            ("cameras.cam.detection.tiling=two", "/detection/tiling"),
             ("cameras.cam.overlay.boxes=false", "/overlay"),
             ("thermal.max_temp_c=60", "/thermal"),
             ("governor.calm_s=90", "/governor"),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::tracker::TrackerParams;
-use domain::{DetectionParams, lines::Line, zones::Zone};
+use domain::{DetectionParams, View, lines::Line, zones::Zone};
 use url::Url;
 
 /// The whole configuration.
@@ -145,6 +145,8 @@ pub struct CameraConfig {
     pub encoder: EncoderConfig,
     /// The detector and its model.
     pub detector: DetectorConfig,
+    /// What the detector looks at.
+    pub view: View,
     /// What counts as found.
     pub detection: DetectionParams,
     /// How found objects are followed.

@@ -71,6 +71,11 @@ impl Detector {
         Ok(())
     }
 
+    /// What counts as found now.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// What the model is.
     pub fn manifest(&self) -> &ModelManifest {
         self.model.manifest()

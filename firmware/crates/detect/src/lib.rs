@@ -15,6 +15,8 @@
 //! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
 //! | [`detector`] | all of it in a row |
 //! | [`quantize`] | a floating-point model → one in 8-bit integers |
+//! | [`tiling`] | several looks at one picture: their tiles, and one list of what they found (pure) |
+//! | [`tiled`] | the detector behind a view: a part of the picture, in one look or several |
 //!
 //! Order of a frame, which is the meaning of the parameters: scores are held against the thresholds
 //! of their classes; boxes against everything that asks for size and shape; the best `top_k` go into
@@ -34,6 +36,8 @@ mod precision;
 pub mod preprocess;
 pub mod quantize;
 mod resample;
+pub mod tiled;
+pub mod tiling;
 
 pub use detector::{Detector, Found};
 pub use error::Error;
@@ -41,3 +45,4 @@ pub use filter::{Filter, ParamsError, ParamsProblem};
 pub use locate::ModelFiles;
 pub use model::DetectorOptions;
 pub use precision::{Precision, UnknownPrecision};
+pub use tiled::TiledDetector;

@@ -1,6 +1,7 @@
 """COCO's mAP of a detection result, by pycocotools: `coco_map.py ANNOTATIONS RESULTS`.
 
-Prints mAP (IoU 0.50:0.95) and AP50 of the pictures that the annotations name, in percent.
+Prints mAP (IoU 0.50:0.95), AP50 and the mAP of small objects (below 32 x 32 pixels) of the pictures that
+the annotations name, in percent.
 """
 
 import contextlib
@@ -16,4 +17,4 @@ with contextlib.redirect_stdout(io.StringIO()):  # it tells its progress there
     judge.evaluate()
     judge.accumulate()
     judge.summarize()
-print(f"{100 * judge.stats[0]:.3f} {100 * judge.stats[1]:.3f}")
+print(" ".join(f"{100 * judge.stats[i]:.3f}" for i in (0, 1, 3)))

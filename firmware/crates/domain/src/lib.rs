@@ -9,6 +9,7 @@
 //! | [`geometry`] | sizes, points, boxes and their overlap |
 //! | [`frame`] | a picture in memory with its format and its times |
 //! | [`detection`] | what a detector found, and the parameters that decide what counts |
+//! | [`view`] | what part of the picture a detector looks at, and in how many pieces |
 //! | [`track`] | one followed object, and what a step of the tracker yields |
 //! | [`tracker`] | detections of frame after frame → tracks |
 //! | [`zones`] | areas of the picture: shape, and the stay of an object in one |
@@ -44,6 +45,7 @@ mod span;
 mod target;
 pub mod track;
 pub mod tracker;
+pub mod view;
 pub mod zones;
 
 pub use crowding::Crowding;
@@ -59,4 +61,5 @@ pub use schedule::{LocalClock, Schedule, WeekMinute};
 pub use scope::{Scope, SizeRange};
 pub use track::{Track, TrackId, TrackState, TrackUpdate, Velocity};
 pub use tracker::{StationaryParams, Tracker, TrackerParams};
+pub use view::{Tiling, View};
 pub use zones::{Zone, ZoneError, ZoneId};

@@ -11,7 +11,7 @@ use base::clock::monotonic;
 use base::slot::Slot;
 use config::CameraConfig;
 use detect::{Error, Found, ParamsError};
-use domain::{BBox, ClassId, Detection, DetectionParams, Frame, PixelFormat, Size};
+use domain::{BBox, ClassId, Detection, DetectionParams, Frame, PixelFormat, Size, View};
 use tokio::sync::mpsc::{Receiver, channel, error::TryRecvError};
 
 use super::eye::Look;
@@ -29,6 +29,8 @@ struct One {
 }
 
 impl Look for One {
+    fn set_view(&mut self, _: View) {}
+
     fn set_params(&mut self, _: &DetectionParams) -> Result<(), ParamsError> {
         Ok(())
     }

@@ -3,26 +3,32 @@
 //! over.
 
 use api::event::ModelRef;
-use detect::{Detector, Error, Found, ParamsError};
-use domain::{ClassId, DetectionParams, Frame, Labels};
+use detect::{Error, Found, ParamsError, TiledDetector};
+use domain::{ClassId, DetectionParams, Frame, Labels, View};
 
 use crate::models::ModelSource;
 
 /// Looks at frames. A port: tests put in one that fails as they need it.
 pub(crate) trait Look: Send {
+    /// What is looked at, from the next frame on.
+    fn set_view(&mut self, view: View);
     /// What counts as found, from the next frame on.
     fn set_params(&mut self, params: &DetectionParams) -> Result<(), ParamsError>;
     /// Finds what is in `frame`.
     fn detect(&mut self, frame: &Frame) -> Result<&Found, Error>;
 }
 
-impl Look for Detector {
+impl Look for TiledDetector {
+    fn set_view(&mut self, view: View) {
+        TiledDetector::set_view(self, view);
+    }
+
     fn set_params(&mut self, params: &DetectionParams) -> Result<(), ParamsError> {
-        Detector::set_params(self, params)
+        TiledDetector::set_params(self, params)
     }
 
     fn detect(&mut self, frame: &Frame) -> Result<&Found, Error> {
-        Detector::detect(self, frame)
+        TiledDetector::detect(self, frame)
     }
 }
 
@@ -63,6 +69,11 @@ impl Eye {
     /// Which model it is; the time in it is that of no inference.
     pub(super) fn model(&self) -> &ModelRef {
         &self.model
+    }
+
+    /// What is looked at, from the next frame on.
+    pub(super) fn set_view(&mut self, view: View) {
+        self.look.set_view(view);
     }
 
     /// What counts as found, from the next frame on.

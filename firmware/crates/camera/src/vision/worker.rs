@@ -165,10 +165,11 @@ impl Worker {
         }
     }
 
-    /// Gives the detector its parameters; ones that do not fit the model are told and leave the
-    /// old ones in force.
+    /// Gives the detector its view and its parameters; ones that do not fit the model are told and
+    /// leave the old ones in force.
     fn set_params(&mut self) {
         let Some(eye) = &mut self.eye else { return };
+        eye.set_view(self.setup.config.view);
         let error = eye.set_params(&self.setup.config.detection).err();
         self.tell_status(|status| status.error = error.map(|e| base::error::chain(&e)));
     }

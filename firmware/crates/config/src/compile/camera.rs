@@ -65,6 +65,7 @@ pub(super) fn camera(
             prefer_int8,
             min_interval: found.min_interval,
         },
+        view: found.view,
         detection: found.params,
         tracker,
         history,

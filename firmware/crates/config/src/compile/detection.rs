@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::settings::{ClassFilter, DetectionSettings};
-use domain::DetectionParams;
+use api::settings::{ClassFilter, DetectionSettings, Tiling};
 use domain::detection::SizeRule;
+use domain::{BBox, DetectionParams, View};
 
 use crate::check::Check;
+
+/// Least side of a region: smaller ones are a slip of the mouse.
+const LEAST_SIDE: f32 = 0.05;
+/// Where the picture ends, with slack for sums of rounded shares.
+const MOST: f32 = 1.0001;
 
 /// Detection settings, checked.
 pub(super) struct Found {
@@ -15,6 +20,8 @@ pub(super) struct Found {
     pub(super) enabled: bool,
     /// Least time between the starts of two inferences.
     pub(super) min_interval: Duration,
+    /// What the detector looks at.
+    pub(super) view: View,
     /// What counts as found.
     pub(super) params: DetectionParams,
 }
@@ -26,6 +33,7 @@ pub(super) fn detection(check: &mut Check<'_>, settings: &DetectionSettings) -> 
     Found {
         enabled: check.need_or("enabled", settings.enabled, false),
         min_interval: Duration::from_secs_f32(1.0 / max_fps),
+        view: view(check, settings),
         params: DetectionParams {
             score_threshold: check.number("score_threshold", settings.score_threshold, 0.0..=1.0),
             class_thresholds: class_thresholds(
@@ -47,6 +55,26 @@ pub(super) fn detection(check: &mut Check<'_>, settings: &DetectionSettings) -> 
             labels: labels(check, settings.labels.as_deref()),
         },
     }
+}
+
+fn view(check: &mut Check<'_>, settings: &DetectionSettings) -> View {
+    let tiling = match check.need_or("tiling", settings.tiling, Tiling::Off) {
+        Tiling::Off => domain::Tiling::Off,
+        Tiling::Two => domain::Tiling::Two,
+        Tiling::TwoAndWhole => domain::Tiling::TwoAndWhole,
+    };
+    let [x, y, w, h] = check.need_or("region", settings.region, [0.0, 0.0, 1.0, 1.0]);
+    let region = BBox::new(x, y, w, h);
+    // Written so that what is no number is refused too.
+    let inside = x >= 0.0 && y >= 0.0 && region.right() <= MOST && region.bottom() <= MOST;
+    if !(inside && w >= LEAST_SIDE && h >= LEAST_SIDE) {
+        let reason = format!(
+            "must be [x, y, width, height] inside the picture, whose sides are 1, and no side below \
+             {LEAST_SIDE}"
+        );
+        check.wrong("region", settings.region.as_ref().map(|region| region as _), reason);
+    }
+    View { region: region.clamped(), tiling }
 }
 
 /// Labels that are looked for; an empty list is no choice.

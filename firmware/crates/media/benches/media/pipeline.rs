@@ -11,7 +11,7 @@ use base::slot::Slot;
 use config::{
     CameraConfig, CameraId, DetectorConfig, EncoderConfig, EncoderLadder, Source, VideoConfig,
 };
-use domain::{DetectionParams, Size, TrackerParams};
+use domain::{DetectionParams, Size, TrackerParams, View};
 use edgecam_media::{Board, MediaEvent, Pace, Pipeline, PipelineOptions, PipelinePlan, TapFit};
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -186,6 +186,7 @@ fn camera(clip: &Path) -> CameraConfig {
             prefer_int8: false,
             min_interval: Duration::ZERO,
         },
+        view: View::default(),
         detection: DetectionParams {
             score_threshold: 0.3,
             class_thresholds: Vec::new(),

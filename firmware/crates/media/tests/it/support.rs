@@ -9,7 +9,7 @@ use config::{
     CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, OverlayConfig,
     Source, VideoConfig,
 };
-use domain::{DetectionParams, Frame, Size, TrackerParams};
+use domain::{DetectionParams, Frame, Size, TrackerParams, View};
 use edgecam_media::{
     Board, MediaEvent, Pipeline, PipelineHandle, PipelineOptions, Running, TapFit,
 };
@@ -38,6 +38,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
             prefer_int8: false,
             min_interval: Duration::ZERO,
         },
+        view: View::default(),
         detection: DetectionParams {
             score_threshold: 0.3,
             class_thresholds: Vec::new(),

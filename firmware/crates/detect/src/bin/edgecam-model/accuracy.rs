@@ -9,9 +9,9 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
 use api::manifest::ModelManifest;
-use domain::{DetectionParams, Frame};
+use domain::{BBox, DetectionParams, Frame, View};
 use edgecam_detect::quantize::package;
-use edgecam_detect::{Detector, DetectorOptions, ModelFiles, Precision};
+use edgecam_detect::{Detector, DetectorOptions, ModelFiles, Precision, TiledDetector};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Choice;
@@ -54,6 +54,31 @@ pub(crate) struct Args {
     int8: bool,
     #[command(flatten)]
     tuning: Tuning,
+    /// Looks at a picture. The references hold only for one
+    #[arg(long, value_enum, default_value_t = Tiling::Off)]
+    tiling: Tiling,
+}
+
+/// [`domain::Tiling`], as words.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tiling {
+    /// One look
+    Off,
+    /// Two overlapping halves
+    Two,
+    /// The halves and the whole
+    TwoAndWhole,
+}
+
+impl Tiling {
+    fn view(self) -> View {
+        let tiling = match self {
+            Self::Off => domain::Tiling::Off,
+            Self::Two => domain::Tiling::Two,
+            Self::TwoAndWhole => domain::Tiling::TwoAndWhole,
+        };
+        View { region: BBox::WHOLE, tiling }
+    }
 }
 
 /// The part of a COCO annotation file that is needed here.
@@ -98,13 +123,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let frames = read_frames(&truth, &images)?;
     let threads = args.tuning.options().threads;
     let options = DetectorOptions { threads, precision: args.precision };
-    let test = Test { annotations: &annotations, truth: &truth, python: &args.python, options };
+    let (python, view) = (args.python.as_path(), args.tiling.view());
+    let test = Test { annotations: &annotations, truth: &truth, python, options, view };
 
     let mut all_close = true;
     for (manifest, files) in args.choice.models()? {
         let results = test.detect(&manifest, &files, frames.iter())?;
-        let (map, ap50) = test.judge(&results)?;
-        let exact = is_default && args.precision == Precision::Full;
+        let Scores { map, ap50, small } = test.judge(&results)?;
+        let exact = is_default && args.precision == Precision::Full && args.tiling == Tiling::Off;
         let reference = reference(&manifest).filter(|_| exact);
         let close = reference.is_none_or(|reference| (map - reference).abs() <= TOLERANCE);
         all_close &= close;
@@ -112,12 +138,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let reference = reference.map_or("-".to_owned(), |reference| format!("{reference:.1}"));
         let verdict = if close { "" } else { " (off)" };
         let line = format!(
-            "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} reference {reference}{verdict}"
+            "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} small {small:.1} reference {reference}{verdict}"
         );
         writeln!(std::io::stdout(), "{line}")?;
         if args.int8 {
             let (results, layers) = test.quantized(&manifest, &files, &frames, &args.tuning)?;
-            let (int8_map, ap50) = test.judge(&results)?;
+            let Scores { map: int8_map, ap50, .. } = test.judge(&results)?;
             let close = map - int8_map <= INT8_TOLERANCE;
             all_close &= close;
             let verdict = if close { "" } else { " (off)" };
@@ -137,6 +163,7 @@ struct Test<'a> {
     truth: &'a Annotations,
     python: &'a Path,
     options: DetectorOptions,
+    view: View,
 }
 
 impl Test<'_> {
@@ -146,8 +173,9 @@ impl Test<'_> {
         files: &ModelFiles,
         frames: impl Iterator<Item = &'f Frame>,
     ) -> anyhow::Result<Vec<Result>> {
-        let mut detector = Detector::load(manifest, files, self.options)?;
+        let mut detector = TiledDetector::new(Detector::load(manifest, files, self.options)?);
         detector.set_params(&params())?;
+        detector.set_view(self.view);
         detect_all(&mut detector, frames, self.truth)
     }
 
@@ -176,7 +204,7 @@ impl Test<'_> {
         Ok((results, format!("{} {}", layers[..2].join(" and "), layers[2])))
     }
 
-    fn judge(&self, results: &[Result]) -> anyhow::Result<(f64, f64)> {
+    fn judge(&self, results: &[Result]) -> anyhow::Result<Scores> {
         judge(self.python, self.annotations, results)
     }
 }
@@ -213,13 +241,13 @@ fn read_frames(truth: &Annotations, images: &Path) -> anyhow::Result<Vec<Frame>>
 }
 
 fn detect_all<'f>(
-    detector: &mut Detector,
+    detector: &mut TiledDetector,
     frames: impl Iterator<Item = &'f Frame>,
     truth: &Annotations,
 ) -> anyhow::Result<Vec<Result>> {
     let categories: BTreeMap<String, u64> =
         truth.categories.iter().map(|c| (c.name.replace(' ', "_"), c.id)).collect();
-    let labels = detector.labels().clone();
+    let labels = detector.detector().labels().clone();
     let mut results = Vec::new();
     for frame in frames {
         let found = detector.detect(frame)?;
@@ -236,8 +264,15 @@ fn detect_all<'f>(
     Ok(results)
 }
 
-/// mAP and AP50 of `results`, in percent.
-fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<(f64, f64)> {
+/// What pycocotools says, in percent.
+struct Scores {
+    map: f64,
+    ap50: f64,
+    /// mAP of objects below 32 × 32 pixels.
+    small: f64,
+}
+
+fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<Scores> {
     ensure!(!results.is_empty(), "nothing at all was found");
     let file = std::env::temp_dir().join(format!("edgecam-accuracy-{}.json", std::process::id()));
     std::fs::write(&file, serde_json::to_vec(results)?)
@@ -254,7 +289,7 @@ fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Resul
     );
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     match numbers.as_slice() {
-        &[map, ap50] => Ok((map, ap50)),
-        _ => anyhow::bail!("{} answered {text:?} instead of two numbers", python.display()),
+        &[map, ap50, small] => Ok(Scores { map, ap50, small }),
+        _ => anyhow::bail!("{} answered {text:?} instead of three numbers", python.display()),
     }
 }
