@@ -214,7 +214,7 @@ impl CameraTask {
             FromCamera::State { phase, error, pipeline, detector } => {
                 self.view.send_modify(|view| {
                     let status = &mut Arc::make_mut(view).status;
-                    (status.pipeline, status.detector) = (pipeline, detector);
+                    (status.pipeline, status.detector) = (pipeline, *detector);
                     status.detector.note.clone_from(&self.order.model_note);
                 });
                 self.enter(phase, error);

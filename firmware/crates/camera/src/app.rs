@@ -299,7 +299,7 @@ impl Session {
             phase: self.phase,
             error: self.error.clone(),
             pipeline: self.running.clone(),
-            detector: self.detector.clone(),
+            detector: Box::new(self.detector.clone()),
         })
         .await;
     }

@@ -95,7 +95,7 @@ pub enum FromCamera {
         /// What the pipeline was built of.
         pipeline: Option<PipelineStatus>,
         /// The detector.
-        detector: DetectorStatus,
+        detector: Box<DetectorStatus>,
     },
     /// Counters and rates, twice a second; also the sign of life of the process.
     Stats(Box<CameraStats>),
