@@ -213,9 +213,9 @@ Noop                 end  1 1 b1 e
         assert_eq!(read(PARAM, &bin()[..bin().len() - 1]), end);
         let long = [bin(), vec![0]].concat();
         assert!(read(PARAM, &long).contains("it takes 56 of 57 bytes"), "{}", read(PARAM, &long));
-        assert!(changed("6=4", "6=3").contains("\"one\" does not hold together: 3 weights"));
-        assert!(changed("6=4", "6=-1").contains("its parameter 6 is -1, no count"));
-        assert!(changed("7=2", "7=0").contains("0 groups"));
+        assert!(changed("6=4", "6=3").contains("layer \"one\": 2 outputs of 1x1 cannot share 3"));
+        assert!(changed("5=1", "5=-1").contains("its parameter 5 is -1, no count"));
+        assert!(changed("7=2", "7=0").contains("layer \"two\": 2 outputs cannot be in 0 groups"));
         assert!(changed("PReLU", "LSTM ").contains("\"relu\" is a LSTM"));
         assert!(changed("6=4", "6=400000000").contains("the weights end in layer \"one\""));
         let mut scaled = bin();
