@@ -96,22 +96,15 @@ impl OrderMaker {
                 .zip(CameraId::new(camera))
                 .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
             model: self.library.get(model)?.clone(),
-            lighter: self.lighter(camera, of_camera, self.library.get(model)?),
+            lighter: self
+                .library
+                .lighter_than(self.library.get(model)?)
+                .into_iter()
+                .cloned()
+                .collect(),
             model_dirs: self.library.dirs().iter().map(|dir| text(dir)).collect(),
             state_dir: text(&self.data.join("cameras").join(camera)),
         })
-    }
-
-    /// The models at hand that take less work than `asked` and know every label that the camera's
-    /// settings name.
-    fn lighter(
-        &self,
-        camera: &str,
-        settings: &CameraSettings,
-        asked: &ModelManifest,
-    ) -> Vec<ModelManifest> {
-        let fits = |model: &&ModelManifest| check_labels(camera, settings, model).is_ok();
-        self.library.lighter_than(asked).into_iter().filter(fits).cloned().collect()
     }
 
     /// The orders of all cameras of `settings`.

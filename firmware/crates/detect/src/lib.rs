@@ -14,6 +14,7 @@
 //! | [`nms`] | of overlapping boxes the best (pure) |
 //! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
 //! | [`detector`] | all of it in a row |
+//! | [`benchmark`] | which model and how many threads a device does best with |
 //! | [`quantize`] | a floating-point model → one in 8-bit integers |
 //!
 //! Order of a frame, which is the meaning of the parameters: scores are held against the thresholds
@@ -21,6 +22,7 @@
 //! suppression; then the limits by class and size, then the limit of the frame. So a box that does
 //! not count suppresses none that does.
 
+pub mod benchmark;
 mod colour;
 pub mod decode;
 pub mod detector;
