@@ -37,6 +37,10 @@ pub struct ModelManifest {
     pub cell_offset: f32,
     /// Class names in the order of the class outputs.
     pub labels: ModelLabels,
+    /// Mean average precision on COCO pictures in percent, as `edgecam-model accuracy` measures it;
+    /// absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coco_map: Option<f32>,
 }
 
 /// A file of a model: how it is called here, where it comes from, and what it must hash to.

@@ -12,7 +12,7 @@ mod demo;
 mod keeper;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -125,19 +125,19 @@ impl ModelLibrary {
         self.manifests.values()
     }
 
-    /// The installed models whose input is no larger than that of `asked`, and that can be fed with
-    /// frames scaled for it: by input area from large to small, then by family.
+    /// The installed models that know what `asked` knows, whose input is no larger, and that can be
+    /// fed with frames scaled for it: by input area from large to small, then by family.
     pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
         let area = |model: &ModelManifest| model.input.width * model.input.height;
-        // The demo model knows the drawn street, and the others do not.
-        let demo = Self::demo().ok().map(|demo| demo.name);
-        let is_demo = |model: &ModelManifest| demo.as_ref() == Some(&model.name);
+        let knows = |model: &ModelManifest| BTreeSet::from_iter(model.labels.names());
         let mut lighter: Vec<_> = self
             .all()
-            .filter(|model| !is_demo(model) && !is_demo(asked))
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
             // What 8 bits were preferred to is not lighter.
             .filter(|model| format!("{}{INT8_SUFFIX}", model.name) != asked.name)
+            // The same classes in another order are a matter of names; other classes are the mark of
+            // a model that was trained for something else, such as the drawn street.
+            .filter(|model| knows(model) == knows(asked))
             // A frame that was stretched has lost the shape that letterboxing keeps.
             .filter(|model| Fit::Letterbox == asked.input.fit || Fit::Stretch == model.input.fit)
             .filter(|model| self.is_installed(model))

@@ -118,18 +118,6 @@ impl OrderMaker {
         })
     }
 
-    /// The models at hand that take less work than `asked` and know every label that the camera's
-    /// settings name.
-    fn lighter(
-        &self,
-        camera: &str,
-        settings: &CameraSettings,
-        asked: &ModelManifest,
-    ) -> Vec<ModelManifest> {
-        let fits = |model: &&ModelManifest| check_labels(camera, settings, model).is_ok();
-        self.library.lighter_than(asked).into_iter().filter(fits).cloned().collect()
-    }
-
     /// The orders of all cameras of `settings`.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ fn video_never_waits_for_ai_a_detector_that_cannot_load_leaves_the_stream_up() {
 }
 
 /// A model in the data folder of `setup` that is whole and takes minutes for one look: a row of
-/// poolings over the whole picture, without weights.
+/// poolings over the whole picture. The weights are there only because a model has some.
 fn endless_model(setup: &Setup) {
     const LAYERS: usize = 2000;
     let folder = setup.data_dir().join("models");
@@ -135,7 +135,7 @@ fn endless_model(setup: &Setup) {
         let sha256: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
         format!("{{ file = \"{file}\", url = \"none:\", sha256 = \"{sha256}\" }}")
     };
-    let (param, bin) = (own("endless.param", structure.as_bytes()), own("endless.bin", b""));
+    let (param, bin) = (own("endless.param", structure.as_bytes()), own("endless.bin", &[0; 64]));
     let manifest = format!(
         "name = \"endless\"\ntitle = \"Endless\"\nfamily = \"nanodet-plus\"\n\
          licence = \"MIT\"\nsource = \"none/none@0\"\nreg_max = 7\n\

@@ -14,6 +14,7 @@
 //! | [`nms`] | of overlapping boxes the best (pure) |
 //! | [`filter`] | what of it counts: [`domain::DetectionParams`], compiled (pure) |
 //! | [`detector`] | all of it in a row |
+//! | [`benchmark`] | which model and how many threads a device does best with |
 //! | [`quantize`] | a floating-point model → one in 8-bit integers |
 //! | [`tiling`] | several looks at one picture: their tiles, and one list of what they found (pure) |
 //! | [`tiled`] | the detector behind a view: a part of the picture, in one look or several |
@@ -23,6 +24,7 @@
 //! suppression; then the limits by class and size, then the limit of the frame. So a box that does
 //! not count suppresses none that does.
 
+pub mod benchmark;
 mod colour;
 pub mod decode;
 pub mod detector;

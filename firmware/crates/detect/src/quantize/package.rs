@@ -51,6 +51,8 @@ pub fn manifest(float: &ModelManifest, quantized: &Quantized) -> ModelManifest {
         param: file("param", quantized.param.as_bytes()),
         bin: file("bin", &quantized.bin),
         name: name.clone(),
+        // That of the floating-point model is not its own.
+        coco_map: None,
         ..float.clone()
     }
 }

@@ -30,6 +30,29 @@ impl Choice {
         self.names.iter().map(|name| self.find(name)).collect()
     }
 
+    /// The models that are named; else all of COCO whose files are there, the built-in ones and
+    /// those with a manifest in the folders of the models (quantized ones, the owner's).
+    pub(crate) fn at_hand(&self) -> anyhow::Result<Vec<(ModelManifest, ModelFiles)>> {
+        if !self.names.is_empty() {
+            return self.models();
+        }
+        let search = locate::search_path(self.models.as_deref(), None);
+        let of_coco = |m: &ModelManifest| m.labels == ModelLabels::Set(LabelSet::Coco80);
+        let built_in = manifest::built_in().into_iter().filter(of_coco);
+        let mut found: Vec<_> = built_in.filter_map(|m| self.with_files(m, None).ok()).collect();
+        let files = search.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
+        let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        for path in paths {
+            let manifest = manifest::load(&path)?;
+            if of_coco(&manifest) && found.iter().all(|(known, _)| known.name != manifest.name) {
+                found.push(self.with_files(manifest, path.parent())?);
+            }
+        }
+        Ok(found)
+    }
+
     fn find(&self, name: &str) -> anyhow::Result<(ModelManifest, ModelFiles)> {
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") {

@@ -3,11 +3,13 @@
 //! | module | owns |
 //! |---|---|
 //! | [`accuracy`] | mAP of models on pictures with COCO annotations |
+//! | [`benchmark`] | which settings meet a target on this device |
 //! | [`choice`] | which models a command is about |
 //! | [`pictures`] | pictures from files and cameras → frames |
 //! | [`quantize`] | a floating-point model → one in 8-bit integers |
 
 mod accuracy;
+mod benchmark;
 mod choice;
 mod pictures;
 mod quantize;
@@ -27,6 +29,8 @@ struct Args {
 enum Command {
     /// Prints the mAP of models on pictures with COCO annotations
     Accuracy(accuracy::Args),
+    /// Measures models and threads on this device, and says which settings meet a target
+    Benchmark(benchmark::Args),
     /// Makes models in 8-bit integers of floating-point ones, and says what that costs
     Quantize(quantize::Args),
 }
@@ -34,6 +38,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         Command::Accuracy(args) => accuracy::run(&args),
+        Command::Benchmark(args) => benchmark::run(&args),
         Command::Quantize(args) => quantize::run(&args),
     }
 }
