@@ -108,7 +108,7 @@ impl OrderMaker {
                 .zip(CameraId::new(camera))
                 .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
             lighter: match note {
-                None => self.lighter(camera, of_camera, &choice.manifest),
+                None => self.library.lighter_than(&choice.manifest).into_iter().cloned().collect(),
                 Some(_) => Vec::new(),
             },
             model: choice.manifest,

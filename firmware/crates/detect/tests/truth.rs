@@ -2,6 +2,8 @@
 //! demo model, the tracker and the rules as the product sets them by default, and is held against
 //! the truth of the renderer.
 
+#![allow(clippy::print_stdout, reason = "a test that measures says what it measured")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
