@@ -118,14 +118,15 @@ fn video_never_waits_for_ai_a_detector_that_cannot_load_leaves_the_stream_up() {
 }
 
 /// A model in the data folder of `setup` that is whole and takes minutes for one look: a row of
-/// poolings over the whole picture. The weights are there only because a model has some.
+/// poolings over the whole picture, after a scale for each channel: a model has some weights.
 fn endless_model(setup: &Setup) {
     const LAYERS: usize = 2000;
     let folder = setup.data_dir().join("models");
     fs::create_dir_all(&folder).expect("a temporary folder can be made");
-    let mut structure = format!("7767517\n{0} {0}\nInput in0 0 1 in0\n", LAYERS + 1);
+    let mut structure = format!("7767517\n{0} {0}\nInput in0 0 1 in0\n", LAYERS + 2);
+    structure += "Scale scale 1 1 in0 scaled 0=3\n";
     for layer in 0..LAYERS {
-        let from = if layer == 0 { "in0".to_owned() } else { format!("b{}", layer - 1) };
+        let from = if layer == 0 { "scaled".to_owned() } else { format!("b{}", layer - 1) };
         let to = if layer + 1 == LAYERS { "out".to_owned() } else { format!("b{layer}") };
         // Maximum over 63 × 63 pixels, at every pixel.
         structure += &format!("Pooling p{layer} 1 1 {from} {to} 0=0 1=63 2=1 3=31\n");
@@ -135,7 +136,7 @@ fn endless_model(setup: &Setup) {
         let sha256: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
         format!("{{ file = \"{file}\", url = \"none:\", sha256 = \"{sha256}\" }}")
     };
-    let (param, bin) = (own("endless.param", structure.as_bytes()), own("endless.bin", &[0; 64]));
+    let (param, bin) = (own("endless.param", structure.as_bytes()), own("endless.bin", &[0; 3 * size_of::<f32>()]));
     let manifest = format!(
         "name = \"endless\"\ntitle = \"Endless\"\nfamily = \"nanodet-plus\"\n\
          licence = \"MIT\"\nsource = \"none/none@0\"\nreg_max = 7\n\
