@@ -179,6 +179,20 @@ pub struct MediaServerSettings {
     pub control_listen: Option<String>,
 }
 
+/// Number format of a network's insides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// What the CPU computes fastest.
+    Auto,
+    /// 32-bit floats.
+    Full,
+    /// 16-bit floats where the CPU has them, else 32-bit.
+    Half,
+    /// bfloat16 in memory.
+    Bfloat,
+}
+
 /// What holds for the detectors of all cameras.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -193,6 +207,9 @@ pub struct DetectorSettings {
     /// once it is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefer_int8: Option<bool>,
+    /// Number format that the network computes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// Whether a model that is not at hand is fetched from where its manifest says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub download: Option<bool>,

@@ -136,7 +136,10 @@ fn endless_model(setup: &Setup) {
         let sha256: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
         format!("{{ file = \"{file}\", url = \"none:\", sha256 = \"{sha256}\" }}")
     };
-    let (param, bin) = (own("endless.param", structure.as_bytes()), own("endless.bin", &[0; 3 * size_of::<f32>()]));
+    let (param, bin) = (
+        own("endless.param", structure.as_bytes()),
+        own("endless.bin", &[0; 3 * size_of::<f32>()]),
+    );
     let manifest = format!(
         "name = \"endless\"\ntitle = \"Endless\"\nfamily = \"nanodet-plus\"\n\
          licence = \"MIT\"\nsource = \"none/none@0\"\nreg_max = 7\n\

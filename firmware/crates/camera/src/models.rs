@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use api::manifest::{Fit, ModelManifest};
+use config::DetectorConfig;
 use detect::{Detector, DetectorOptions, Error, TiledDetector, locate};
 use domain::{Labels, Size};
 use link::CameraOrder;
@@ -67,9 +68,10 @@ impl ModelSource {
     ///
     /// # Errors
     /// When a file is missing or does not fit; the sentence names it.
-    pub(crate) fn load(&self, threads: u8) -> Result<TiledDetector, Error> {
+    pub(crate) fn load(&self, config: &DetectorConfig) -> Result<TiledDetector, Error> {
         let files = locate::locate(&self.manifest, &self.dirs)?;
-        let options = DetectorOptions { threads: threads.into(), ..DetectorOptions::default() };
+        let (threads, precision) = (config.threads.into(), config.precision.into());
+        let options = DetectorOptions { threads, precision };
         Detector::load(&self.manifest, &files, options).map(TiledDetector::new)
     }
 }

@@ -72,6 +72,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/detector/model", Cost::Rebuild),
     ("/detector/threads", Cost::Rebuild),
     ("/detector/prefer_int8", Cost::Rebuild),
+    ("/detector/precision", Cost::Rebuild),
     ("/detector/download", Cost::Restart),
     ("/thermal/enabled", Cost::Live),
     ("/thermal/sensor", Cost::Live),
@@ -235,9 +236,10 @@ fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
 // Both functions take the configuration apart field by field, so that a new field does not compile
 // until someone decides what it costs.
 
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 8] {
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 9] {
     let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
-    let DetectorConfig { enabled: _, model, threads, prefer_int8, min_interval: _ } = &new.detector;
+    let DetectorConfig { enabled: _, model, threads, prefer_int8, precision, min_interval: _ } =
+        &new.detector;
     [
         ("/enabled", new.enabled != old.enabled),
         ("/source", new.source != old.source),
@@ -247,6 +249,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
         ("/detector/model", *model != old.detector.model),
         ("/detector/threads", *threads != old.detector.threads),
         ("/detector/prefer_int8", *prefer_int8 != old.detector.prefer_int8),
+        ("/detector/precision", *precision != old.detector.precision),
     ]
 }
 
@@ -378,6 +381,7 @@ mod tests {
             ("cameras.cam.encoder.key_frame_interval_s=1", "/encoder/key_frame_interval_s"),
             ("detector.threads=2", "/detector/threads"),
             ("detector.prefer_int8=true", "/detector/prefer_int8"),
+            ("detector.precision=full", "/detector/precision"),
         ] {
             assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
         }

@@ -30,6 +30,7 @@ pub mod shape;
 mod template;
 mod text;
 
+pub use api::settings::Precision;
 pub use board::Board;
 pub use compile::{compile, compile_camera};
 pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::settings::Precision;
 use domain::tracker::TrackerParams;
 use domain::{DetectionParams, View, lines::Line, zones::Zone};
 use url::Url;
@@ -263,6 +264,8 @@ pub struct DetectorConfig {
     pub threads: u8,
     /// Whether the model's version in 8-bit integers is taken in its place, once it is installed.
     pub prefer_int8: bool,
+    /// Number format that the network computes in.
+    pub precision: Precision,
     /// Least time between the starts of two inferences.
     pub min_interval: Duration,
 }

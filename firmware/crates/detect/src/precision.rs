@@ -56,6 +56,17 @@ impl Precision {
     }
 }
 
+impl From<api::settings::Precision> for Precision {
+    fn from(precision: api::settings::Precision) -> Self {
+        match precision {
+            api::settings::Precision::Auto => Self::Auto,
+            api::settings::Precision::Full => Self::Full,
+            api::settings::Precision::Half => Self::Half,
+            api::settings::Precision::Bfloat => Self::Bfloat,
+        }
+    }
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

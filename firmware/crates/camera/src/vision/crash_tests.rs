@@ -196,8 +196,8 @@ fn a_lighter_model_with_other_labels_takes_over_without_a_new_track() {
 #[test]
 fn a_lighter_model_that_cannot_be_loaded_is_refused_and_the_one_in_use_stays() {
     let good = cars(|_| false);
-    let load: Load = Box::new(move |model, threads| match model.name() {
-        "asked" => good(model, threads),
+    let load: Load = Box::new(move |model, config| match model.name() {
+        "asked" => good(model, config),
         name => Err(Error::Missing { name: name.into(), file: "a.bin".into(), dirs: vec![] }),
     });
     let light = ModelSource::of(&manifest("light"), &[]);

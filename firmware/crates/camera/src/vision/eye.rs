@@ -3,6 +3,7 @@
 //! over.
 
 use api::event::ModelRef;
+use config::DetectorConfig;
 use detect::{Error, Found, ParamsError, TiledDetector};
 use domain::{ClassId, DetectionParams, Frame, Labels, View};
 
@@ -32,14 +33,13 @@ impl Look for TiledDetector {
     }
 }
 
-/// Loads a model for a number of threads.
-pub(crate) type Load = Box<dyn Fn(&ModelSource, u8) -> Result<Box<dyn Look>, Error> + Send>;
+/// Loads a model to compute as the settings say.
+pub(crate) type Load =
+    Box<dyn Fn(&ModelSource, &DetectorConfig) -> Result<Box<dyn Look>, Error> + Send>;
 
 /// Loads models from their files.
 pub(crate) fn from_files() -> Load {
-    Box::new(|model, threads| {
-        model.load(threads).map(|detector| Box::new(detector) as Box<dyn Look>)
-    })
+    Box::new(|model, config| model.load(config).map(|detector| Box::new(detector) as Box<dyn Look>))
 }
 
 /// A loaded model.

@@ -195,7 +195,7 @@ impl Worker {
     /// Loads the model that is wanted.
     fn open(&self) -> Result<Eye, String> {
         let model = self.wanted();
-        let look = (self.setup.load)(model, self.setup.config.detector.threads)
+        let look = (self.setup.load)(model, &self.setup.config.detector)
             .map_err(|error| base::error::chain(&error))?;
         let mut eye = Eye::new(look, model, &self.labels);
         // The model that the settings ask for is used in any case, and the misfit told.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::settings::{
     CameraSettings, DetectorSettings, EncoderPreference, EncoderSettings, GovernorSettings,
-    OverlaySettings, ThermalSettings, TrackerSettings, VideoSettings,
+    OverlaySettings, Precision, ThermalSettings, TrackerSettings, VideoSettings,
 };
 use domain::Size;
 use domain::tracker::TrackerParams;
@@ -50,7 +50,7 @@ pub(super) fn camera(
     let overlay = overlay(&mut check.below("overlay"), &settings.overlay);
     let zones = rules::zones(&mut check.below("zones"), &settings.zones);
     let lines = rules::lines(&mut check.below("lines"), &settings.lines);
-    let (model, threads, prefer_int8) = detector?;
+    let (model, threads, prefer_int8, precision) = detector?;
     Some(CameraConfig {
         id: CameraId::new(id)?,
         name: settings.name.clone().unwrap_or_else(|| id.to_owned()),
@@ -63,6 +63,7 @@ pub(super) fn camera(
             model,
             threads,
             prefer_int8,
+            precision,
             min_interval: found.min_interval,
         },
         view: found.view,
@@ -86,11 +87,11 @@ pub(super) fn shown_name(check: &mut Check<'_>, name: &str) {
     }
 }
 
-/// Model, threads, and whether 8 bits are preferred.
+/// Model, threads, whether 8 bits are preferred, and the number format.
 fn detector_config(
     check: &mut Check<'_>,
     settings: &DetectorSettings,
-) -> Option<(String, u8, bool)> {
+) -> Option<(String, u8, bool, Precision)> {
     let model = check.need("model", settings.model.clone());
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if let Some(name) = &model
@@ -102,7 +103,8 @@ fn detector_config(
     }
     let threads = check.number("threads", settings.threads, 1..=8);
     let prefer_int8 = check.need_or("prefer_int8", settings.prefer_int8, false);
-    Some((model?, threads, prefer_int8))
+    let precision = check.need("precision", settings.precision);
+    Some((model?, threads, prefer_int8, precision?))
 }
 
 fn thermal_config(check: &mut Check<'_>, settings: &ThermalSettings) -> Option<ThermalConfig> {

@@ -1,7 +1,7 @@
 //! CPU seconds per 1,000 frames of the whole pipeline at 768×432, without inference and net of
 //! decoding the clip: ours, and the same built from stock elements as NanoStream has it. Each run
 //! is a process of its own, as fast as it goes; both sides encode with the very same settings and
-//! scale every frame for the detector. `cairooverlay` gets no callback, so that the stock side
+//! hand every frame to the detector: the stock side scaled, ours as it is. `cairooverlay` gets no callback, so that the stock side
 //! draws nothing: in its favour.
 
 use std::path::{Path, PathBuf};
@@ -184,6 +184,7 @@ fn camera(clip: &Path) -> CameraConfig {
             model: "none".to_owned(),
             threads: 1,
             prefer_int8: false,
+            precision: config::Precision::Auto,
             min_interval: Duration::ZERO,
         },
         view: View::default(),

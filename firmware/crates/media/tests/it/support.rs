@@ -36,6 +36,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
             model: "any".to_owned(),
             threads: 1,
             prefer_int8: false,
+            precision: config::Precision::Auto,
             min_interval: Duration::ZERO,
         },
         view: View::default(),
