@@ -1,7 +1,8 @@
 //! CPU seconds per 1,000 frames of the whole pipeline at 768×432, without inference and net of
 //! decoding the clip: ours, and the same built from stock elements as NanoStream has it. Each run
 //! is a process of its own, as fast as it goes; both sides encode with the very same settings and
-//! hand every frame to the detector: the stock side scaled, ours as it is. `cairooverlay` gets no callback, so that the stock side
+//! hand every frame to the detector: the stock side scaled, ours as it is. `cairooverlay` gets no
+//! callback, so that the stock side
 //! draws nothing: in its favour.
 
 use std::path::{Path, PathBuf};
