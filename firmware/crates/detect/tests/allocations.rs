@@ -1,7 +1,7 @@
 //! A frame costs no memory: after a few frames the detector allocates nothing more, whatever the
 //! frames' content. Counted by an allocator that stands in for Rust's in this program; the network's
 //! blobs are among it, because their pools are ours. Small things of C++ remain (a run's list of blobs,
-//! layers' lists of inputs, OpenMP's teams): about 500 a frame, none larger than 16 kB.
+//! layers' lists of inputs, OpenMP's teams): some 900 a frame, one of them larger than 4 kB.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail a test too")]
 

@@ -2,8 +2,7 @@
 //! decoding the clip: ours, and the same built from stock elements as NanoStream has it. Each run
 //! is a process of its own, as fast as it goes; both sides encode with the very same settings and
 //! hand every frame to the detector: the stock side scaled, ours as it is. `cairooverlay` gets no
-//! callback, so that the stock side
-//! draws nothing: in its favour.
+//! callback, so that the stock side draws nothing: in its favour.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
