@@ -1,4 +1,4 @@
-//! What the media path costs: drawing, the generated street, and the whole pipeline against the
+//! What the media path costs: drawing, the generated street, scaling for the detector, and the whole pipeline against the
 //! same one from stock elements. Prints medians, one line each.
 
 // A benchmark talks to the terminal, and has nobody to hand an error to.
@@ -6,6 +6,7 @@
 
 mod drawing;
 mod pipeline;
+mod scaling;
 
 fn main() {
     if let Some(kind) = std::env::var_os(pipeline::CHILD) {
@@ -17,6 +18,7 @@ fn main() {
         return;
     }
     drawing::run();
+    scaling::run();
     pipeline::run();
 }
 
