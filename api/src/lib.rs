@@ -2,6 +2,7 @@
 //!
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
+//! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
@@ -10,6 +11,7 @@
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
+pub mod access;
 pub mod event;
 pub mod governor;
 pub mod manifest;
