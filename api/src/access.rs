@@ -212,6 +212,37 @@ pub struct CreatedToken {
     pub secret: Secret,
 }
 
+/// The certificate that HTTPS is served with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Certificate {
+    /// Whether the device made it itself. Such a one is renewed by itself in time.
+    pub self_made: bool,
+    /// Names and addresses that it is for.
+    pub names: Vec<String>,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// From when on it holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_before: Timestamp,
+    /// Until when it holds.
+    #[schema(value_type = String, format = DateTime)]
+    pub not_after: Timestamp,
+    /// SHA-256 of the certificate in hexadecimal: the fingerprint that browsers show.
+    pub sha256: String,
+}
+
+/// A certificate to be put in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCertificate {
+    /// PEM: the certificate, then those of its authorities.
+    #[schema(example = "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n")]
+    pub certificate_pem: String,
+    /// PEM: its private key.
+    #[schema(value_type = String, write_only)]
+    pub key_pem: Secret,
+}
+
 /// A change of something over the API, or an attempt at one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {

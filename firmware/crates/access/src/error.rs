@@ -87,8 +87,10 @@ impl Kind for AccessError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::WrongPassword | Self::WrongCode => ErrorKind::Unauthenticated,
-            Self::Locked(_) | Self::Busy | Self::TooMany { .. } => ErrorKind::ResourceExhausted,
-            Self::Claimed | Self::LastAdmin(_) => ErrorKind::FailedPrecondition,
+            Self::Locked(_) | Self::Busy => ErrorKind::ResourceExhausted,
+            Self::Claimed | Self::LastAdmin(_) | Self::TooMany { .. } => {
+                ErrorKind::FailedPrecondition
+            }
             Self::NotClaimed | Self::Forbidden(_) => ErrorKind::PermissionDenied,
             Self::Invalid { .. } => ErrorKind::InvalidArgument,
             Self::NotFound { .. } => ErrorKind::NotFound,

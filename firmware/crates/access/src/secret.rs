@@ -37,10 +37,10 @@ pub fn new(purpose: Purpose) -> Secret {
     Secret::from(text.as_str())
 }
 
-/// SHA-256 of `secret` in hexadecimal: what is kept of it. No salt and no work factor: it is random.
-pub fn digest(secret: &str) -> String {
+/// SHA-256 of `bytes` in hexadecimal: what is kept of a secret. No salt and no work factor: it is random.
+pub fn digest(bytes: impl AsRef<[u8]>) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(secret).iter().fold(String::new(), |mut text, byte| {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         // Infallible: a string takes text.
         let _ = write!(text, "{byte:02x}");
         text

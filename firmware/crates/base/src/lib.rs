@@ -12,7 +12,6 @@
 //! | [`trace`] | tracing set-up of a binary |
 
 pub mod clock;
-pub mod durable;
 pub mod error;
 pub mod latency;
 pub mod shutdown;

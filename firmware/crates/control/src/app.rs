@@ -5,13 +5,14 @@ use std::any::Any;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Method, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use base::error::ErrorKind;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
+use crate::gate;
 use crate::problem::{Failure, Fault};
 use crate::routes;
 use crate::state::App;
@@ -22,6 +23,7 @@ pub(crate) fn router(app: &App) -> Router {
     router
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(app.clone(), gate::pass))
         .layer(DefaultBodyLimit::max(app.limits.body))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(panicked))
@@ -63,6 +65,8 @@ async fn headers(mut response: Response) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
         // What is shown is how it is now.
         (header::CACHE_CONTROL, "no-store"),
     ];

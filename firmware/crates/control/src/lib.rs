@@ -3,8 +3,11 @@
 //! | module | owns |
 //! |---|---|
 //! | [`ports`] | what the API needs from the rest of the product |
-//! | [`server`] | bind, serve, stop |
+//! | [`server`] | bind, accept, stop |
+//! | `connection` | one connection: TLS, timers, the way to HTTPS |
 //! | [`limits`] | how much a client may take, in time and number |
+//! | [`certificate`] | the device's own certificate, or the one in its place |
+//! | `gate` | who may pass: sign-in, roles, names, rates, the record of changes |
 //! | `app` | the router with everything around it |
 //! | `routes` | the one list of everything that is served, and the handlers |
 //! | `follow` | announcements from any point on, without gap or duplicate |
@@ -22,9 +25,12 @@
 //! for it, and what is queued for it is bounded.
 
 mod app;
+pub mod certificate;
+mod connection;
 mod examples;
 mod extract;
 mod follow;
+mod gate;
 pub mod limits;
 mod metrics;
 mod openapi;
@@ -35,9 +41,10 @@ mod routes;
 pub mod server;
 mod state;
 
+pub use certificate::{CertificateError, Certificates};
 pub use limits::Limits;
 pub use ports::{PortError, Ports};
-pub use server::{Bound, ControlServer, ServeError};
+pub use server::{Bound, ControlServer, Listen, ServeError};
 
 /// The OpenAPI document of the API, JSON with a line break at its end.
 pub fn openapi_json() -> String {

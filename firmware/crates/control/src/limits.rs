@@ -1,6 +1,10 @@
 //! How much a client may take of the server, in time and number.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 /// Limits of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +17,14 @@ pub struct Limits {
     pub unacknowledged: Duration,
     /// Connections at a time; more wait to be accepted.
     pub connections: usize,
+    /// Connections of one address at a time; more are closed. Loopback has no such limit.
+    pub connections_per_address: usize,
+    /// Longest head of a request in bytes.
+    pub head_bytes: usize,
+    /// Requests of one address per second, in the long run. Loopback has no such limit.
+    pub per_second: NonZeroU32,
+    /// Requests of one address at once.
+    pub burst: NonZeroU32,
     /// Event streams at a time; more are refused, so that plain requests always get through.
     pub streams: usize,
     /// Longest body in bytes.
@@ -30,6 +42,10 @@ impl Default for Limits {
             answer: Duration::from_secs(10),
             unacknowledged: Duration::from_secs(30),
             connections: 256,
+            connections_per_address: 64,
+            head_bytes: 32 * 1024,
+            per_second: PER_SECOND,
+            burst: BURST,
             streams: 64,
             body: 1024 * 1024,
             keep_alive: Duration::from_secs(15),

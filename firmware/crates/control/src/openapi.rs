@@ -5,10 +5,14 @@ use std::sync::LazyLock;
 use api::problem::{FieldProblem, Problem};
 use api::resources::StreamGap;
 use base::error::ErrorKind;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme,
+};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToResponse};
 
 use crate::examples;
+use crate::gate::permits;
 use crate::patch::json;
 use crate::problem::{Failure, Fault, PROBLEM_JSON};
 use crate::routes;
@@ -27,6 +31,9 @@ use crate::routes;
     ),
     servers((url = "/", description = "This device.")),
     tags(
+        (name = "setup", description = "A new device and its first user."),
+        (name = "auth", description = "Coming in and going out; tokens for programs."),
+        (name = "users", description = "Who may do what, and what they did."),
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
         (name = "events", description = "What happened: stored, and as it happens."),
         (name = "device", description = "The machine, its streams, its detector and its models."),
@@ -36,7 +43,8 @@ use crate::routes;
     components(
         schemas(Problem, StreamGap),
         responses(
-            Malformed, NotFound, NotLive, TooLarge, UnsupportedMediaType, Invalid, Unavailable, Trouble
+            Malformed, Unauthenticated, Forbidden, NotFound, Conflict, NotLive, TooLarge,
+            UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble
         ),
     ),
 )]
@@ -48,6 +56,8 @@ pub(crate) fn document_text() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let mut document = routes::all().into_openapi();
         examples::put_into(&mut document);
+        schemes(&mut document);
+        permits::put_into(&mut document);
         expect_trouble(&mut document);
         // Infallible: the document has string keys only. An empty one would fail its golden test.
         document.to_pretty_json().unwrap_or_default() + "\n"
@@ -55,10 +65,31 @@ pub(crate) fn document_text() -> &'static str {
     &TEXT
 }
 
+/// The ways to show who calls.
+fn schemes(document: &mut utoipa::openapi::OpenApi) {
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description(
+        "__Host-edgecam",
+        "A session: see `POST /api/v1/auth/login`. Named `edgecam` where the connection is not HTTPS.",
+    ));
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A token: see `POST /api/v1/tokens`."))
+        .build();
+    let password = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some("Name and password, for players that know nothing else."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    components.add_security_scheme("password", SecurityScheme::Http(password));
+}
+
 /// Every operation may go wrong in ways of which it does not speak itself.
 fn expect_trouble(document: &mut utoipa::openapi::OpenApi) {
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.patch].into_iter().flatten() {
+        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in all.into_iter().flatten() {
             let trouble = RefOr::Ref(Ref::from_response_name("Trouble"));
             operation.responses.responses.entry("default".into()).or_insert(trouble);
         }
@@ -90,6 +121,17 @@ macro_rules! refusals {
 refusals! {
     Malformed = "The request cannot be read: the body is no JSON, the query is not understood.",
         Failure::new(Fault::Malformed, "the body is no JSON: expected value at line 1 column 1");
+    Unauthenticated = "Who calls is not known, or name, password or code is wrong.",
+        Failure::of(ErrorKind::Unauthenticated, "the session has ended; sign in again");
+    Forbidden = "Who calls may not do this, or the device has no owner yet (`setup_required`).",
+        Failure::of(ErrorKind::PermissionDenied, "this needs the role admin; guard has operator");
+    Conflict = "Not possible in its present state.",
+        Failure::of(
+            ErrorKind::FailedPrecondition,
+            "owner is the only admin who sees all cameras; make another one first",
+        );
+    TooMany = "Too many requests, or too many wrong tries. `Retry-After` says when it goes on.",
+        Failure::new(Fault::TooMany, "too many wrong tries; try again in 40 s");
     NotFound = "There is no such thing.",
         Failure::of(ErrorKind::NotFound, "there is no camera \"back\"; /api/v1/cameras lists them");
     NotLive = "These fields cannot be changed while the camera runs.",

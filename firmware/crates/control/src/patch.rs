@@ -154,7 +154,8 @@ fn keys(path: &Path) -> Vec<String> {
     path.iter().map_while(key).collect()
 }
 
-fn pointer(path: &Path) -> String {
+/// The JSON pointer of a path.
+pub(crate) fn pointer(path: &Path) -> String {
     path.iter().fold(String::new(), |at, segment| match segment {
         Segment::Map { key } | Segment::Enum { variant: key } => join(&at, key),
         Segment::Seq { index } => format!("{at}/{index}"),

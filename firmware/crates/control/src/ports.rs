@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use access::Access;
+use api::access::{AuditEntry, Via};
 use api::event::{Event, Kind, Phase};
 use api::problem::FieldProblem;
 use api::resources::{Model, Readiness, Stream, System};
@@ -11,6 +13,8 @@ use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
+
+use crate::certificate::Certificates;
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +59,12 @@ pub struct Ports {
     pub streams: Arc<dyn Streams>,
     /// The models.
     pub models: Arc<dyn Models>,
+    /// Who may do what.
+    pub access: Access,
+    /// The record of changes.
+    pub audit: Arc<dyn Audit>,
+    /// The certificate that HTTPS is served with; `None`: it is not served.
+    pub certificates: Option<Arc<Certificates>>,
 }
 
 /// The cameras.
@@ -84,9 +94,34 @@ pub trait SettingsView: Send + Sync + 'static {
     fn base(&self) -> Arc<Settings>;
 }
 
+/// A change over the API, or an attempt at one, that is to be recorded: see [`AuditEntry`].
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "as in `AuditEntry`")]
+pub struct NewAudit {
+    pub username: Option<String>,
+    pub via: Option<Via>,
+    pub from: String,
+    pub operation: String,
+    pub path: String,
+    pub status: u16,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+}
+
+/// The record of changes.
+pub trait Audit: Send + Sync + 'static {
+    /// Stores an entry; answers when it is safe.
+    fn append(&self, entry: NewAudit) -> Answer<'_, ()>;
+
+    /// The newest entries with a `seq` below `before` (`None`: of all), at most `limit`, newest first.
+    fn newest(&self, before: Option<u64>, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
+}
+
 /// Which announcements.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
+    /// Of these cameras only: those that the caller sees. `None`: of all.
+    pub within: Option<Vec<String>>,
     /// Of this camera.
     pub camera: Option<String>,
     /// Of objects with this label.
@@ -101,7 +136,8 @@ impl EventFilter {
     /// Whether `event` is one of them.
     pub fn matches(&self, event: &Event) -> bool {
         let label = event.object.as_ref().map(|object| object.label.as_str());
-        self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
+        self.within.as_ref().is_none_or(|cameras| cameras.contains(&event.camera))
+            && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
             && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)

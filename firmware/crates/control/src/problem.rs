@@ -1,6 +1,8 @@
 //! The only place where a failure becomes an HTTP status: RFC 9457 bodies
 //! (`application/problem+json`) for every error, ours and those of the protocol.
 
+use std::time::Duration;
+
 use api::problem::{FieldProblem, Problem};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +12,8 @@ use crate::ports::PortError;
 
 /// Media type of error bodies.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// What is not there now may be there after this time.
+const UNAVAILABLE: Duration = Duration::from_secs(2);
 
 /// What kind of failure: the product's own, or one of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,12 @@ pub(crate) enum Fault {
     TooLarge,
     /// The body is of a type that is not taken.
     MediaType,
+    /// The device has no owner yet.
+    SetupRequired,
+    /// The request was sent to a name that is not ours.
+    UnknownHost,
+    /// Too many requests, or wrong tries.
+    TooMany,
 }
 
 impl Fault {
@@ -71,6 +81,13 @@ impl Fault {
             Self::MediaType => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of a wrong type")
             }
+            Self::SetupRequired => {
+                (S::FORBIDDEN, "setup_required", "The device has no owner yet")
+            }
+            Self::UnknownHost => {
+                (S::MISDIRECTED_REQUEST, "unknown_host", "The request was sent to another name")
+            }
+            Self::TooMany => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
         }
     }
 
@@ -86,12 +103,13 @@ pub(crate) struct Failure {
     fault: Fault,
     detail: String,
     errors: Vec<FieldProblem>,
+    retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// A failure, with what went wrong and the way out.
     pub(crate) fn new(fault: Fault, detail: impl Into<String>) -> Self {
-        Self { fault, detail: detail.into(), errors: Vec::new() }
+        Self { fault, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// A failure of the product, or input that it refuses.
@@ -108,6 +126,12 @@ impl Failure {
     #[must_use]
     pub(crate) fn with_errors(self, errors: Vec<FieldProblem>) -> Self {
         Self { errors, ..self }
+    }
+
+    /// The same; a try after `wait` may succeed.
+    #[must_use]
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// The body.
@@ -136,12 +160,21 @@ impl IntoResponse for Failure {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(detail = self.detail, "a request failed by a fault of ours");
         }
+        let wait = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(self.retry_after.unwrap_or(UNAVAILABLE)),
+            _ => self.retry_after,
+        };
         let body = serde_json::to_vec(&self.problem()).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if let Some(wait) = wait {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let ways = HeaderValue::from_static("Bearer realm=\"EdgeCam\"");
+            headers.insert(header::WWW_AUTHENTICATE, ways);
         }
         response
     }
@@ -173,6 +206,9 @@ mod tests {
             Fault::Method,
             Fault::TooLarge,
             Fault::MediaType,
+            Fault::SetupRequired,
+            Fault::UnknownHost,
+            Fault::TooMany,
         ];
         let codes: Vec<_> = ours.iter().chain(&protocol).map(|fault| fault.row().1).collect();
         let once: std::collections::BTreeSet<_> = codes.iter().collect();

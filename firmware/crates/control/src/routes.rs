@@ -8,14 +8,23 @@
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
 //! | [`live`] | announcements as they happen |
+//! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
+//! | [`audit`] | the record of changes |
+//! | [`certificate`] | the certificate that HTTPS is served with |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
+pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod cameras;
+pub(crate) mod certificate;
 pub(crate) mod device;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod live;
 pub(crate) mod pages;
+pub(crate) mod setup;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,6 +36,18 @@ use crate::state::App;
 /// All routes with their documentation.
 pub(crate) fn all() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(setup::get))
+        .routes(routes!(setup::claim))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::me))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::delete))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::patch, users::delete))
+        .routes(routes!(users::password))
+        .routes(routes!(audit::list))
+        .routes(routes!(certificate::get, certificate::put, certificate::delete))
         .routes(routes!(cameras::list))
         .routes(routes!(cameras::get, cameras::patch))
         .routes(routes!(cameras::snapshot))

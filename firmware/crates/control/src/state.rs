@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use access::Principal;
 use api::resources::Camera;
 use axum::extract::FromRef;
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::gate::origin::Hosts;
+use crate::gate::permits::Permits;
+use crate::gate::rate::Rate;
 use crate::limits::Limits;
 use crate::ports::Ports;
 use crate::problem::Failure;
+use crate::routes;
 
 /// What every handler has at hand; cheap to clone.
 #[derive(Clone)]
@@ -19,6 +24,12 @@ pub(crate) struct App {
     pub(crate) ports: Ports,
     /// How much a client may take.
     pub(crate) limits: Limits,
+    /// Which operation needs what.
+    pub(crate) permits: Arc<Permits>,
+    /// Names that we answer to.
+    pub(crate) hosts: Arc<Hosts>,
+    /// Requests by address.
+    pub(crate) rate: Arc<Rate>,
     /// Streams end with it.
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
@@ -35,8 +46,11 @@ impl FromRef<App> for Ports {
 
 impl App {
     /// The state of a server.
-    pub(crate) fn new(ports: Ports, limits: Limits, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(ports: Ports, limits: Limits, hosts: Hosts, shutdown: Shutdown) -> Self {
         Self {
+            permits: Arc::new(Permits::of_document(&routes::all().into_openapi())),
+            hosts: Arc::new(hosts),
+            rate: Arc::new(Rate::new(limits.per_second, limits.burst)),
             ports,
             limits,
             shutdown,
@@ -47,20 +61,23 @@ impl App {
 }
 
 impl Ports {
-    /// All cameras with their settings, ordered by id.
-    pub(crate) fn all_cameras(&self) -> Vec<Camera> {
+    /// The cameras that `caller` sees with their settings, ordered by id.
+    pub(crate) fn all_cameras(&self, caller: &Principal) -> Vec<Camera> {
         let settings = self.settings.current();
         let camera = |status: api::status::CameraStatus| {
             let settings = settings.cameras.get(&status.id).map(config::redact_camera);
             Camera { settings: settings.unwrap_or_default(), status }
         };
-        self.cameras.list().into_iter().map(camera).collect()
+        let seen = self.cameras.list().into_iter().filter(|status| caller.sees(&status.id));
+        seen.map(camera).collect()
     }
 
     /// The camera `id` with its settings.
     pub(crate) fn camera(&self, id: &str) -> Result<Camera, Failure> {
-        let mut all = self.all_cameras().into_iter();
-        all.find(|camera| camera.status.id == id).ok_or_else(|| no_camera(id))
+        let status = self.cameras.list().into_iter().find(|status| status.id == id);
+        let status = status.ok_or_else(|| no_camera(id))?;
+        let settings = self.settings.current().cameras.get(id).map(config::redact_camera);
+        Ok(Camera { settings: settings.unwrap_or_default(), status })
     }
 }
 

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::extract::{MergePatch, PathName, QueryOf};
+use crate::gate::caller::Caller;
+use crate::gate::record::Note;
 use crate::openapi::{
     Invalid, Malformed, NotFound, NotLive, TooLarge, Unavailable, UnsupportedMediaType,
 };
@@ -31,8 +33,11 @@ use crate::state::{App, no_camera};
     operation_id = "list_cameras",
     responses((status = 200, description = "The cameras.", body = Vec<Camera>))
 )]
-pub(crate) async fn list(State(ports): State<Ports>) -> Json<Vec<Camera>> {
-    Json(ports.all_cameras())
+pub(crate) async fn list(
+    State(ports): State<Ports>,
+    Caller(caller): Caller,
+) -> Json<Vec<Camera>> {
+    Json(ports.all_cameras(&caller))
 }
 
 /// One camera
@@ -88,12 +93,15 @@ pub(crate) async fn get(
 pub(crate) async fn patch(
     State(app): State<App>,
     PathName(cam): PathName,
+    note: Note,
     MergePatch(patch): MergePatch,
 ) -> Result<Json<Camera>, Failure> {
     let _changing = app.changing.lock().await;
     let (current, base) = (app.ports.settings.current(), app.ports.settings.base());
     let new = patched(&current, &base, &cam, &patch).ok_or_else(|| no_camera(&cam))?;
     let new = new.map_err(refused)?;
+    note.before(&current.cameras.get(&cam).map(config::redact_camera));
+    note.after(&config::redact_camera(&new));
     if current.cameras.get(&cam) != Some(&new) {
         app.ports.cameras.apply(&cam, new).await?;
     }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::extract::ReachedAs;
+use crate::gate::caller::Caller;
 use crate::openapi::Unavailable;
 use crate::ports::Ports;
 use crate::problem::Failure;
@@ -59,9 +60,12 @@ pub(crate) async fn system(State(ports): State<Ports>) -> Json<System> {
 )]
 pub(crate) async fn streams(
     State(ports): State<Ports>,
+    Caller(caller): Caller,
     ReachedAs(host): ReachedAs,
 ) -> Result<Json<Vec<Stream>>, Failure> {
-    Ok(Json(ports.streams.list(&host).await?))
+    let mut streams = ports.streams.list(&host).await?;
+    streams.retain(|stream| caller.sees(&stream.camera));
+    Ok(Json(streams))
 }
 
 /// The detector
@@ -74,8 +78,11 @@ pub(crate) async fn streams(
     operation_id = "get_detector",
     responses((status = 200, description = "The detector.", body = Detector))
 )]
-pub(crate) async fn detector(State(ports): State<Ports>) -> Json<Detector> {
-    let cameras = ports.cameras.list().into_iter();
+pub(crate) async fn detector(
+    State(ports): State<Ports>,
+    Caller(caller): Caller,
+) -> Json<Detector> {
+    let cameras = ports.cameras.list().into_iter().filter(|camera| caller.sees(&camera.id));
     Json(Detector {
         settings: ports.settings.current().detector.clone(),
         cameras: cameras.map(|camera| (camera.id, camera.detector)).collect(),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::extract::{PathName, QueryOf};
+use crate::gate::caller::Caller;
 use crate::openapi::{Invalid, Malformed, NotFound};
 use crate::ports::{EventFilter, EventOrder, EventQuery, Ports};
 use crate::problem::Failure;
@@ -78,9 +79,11 @@ pub(crate) struct EventsQuery {
 )]
 pub(crate) async fn list(
     State(ports): State<Ports>,
+    Caller(caller): Caller,
     QueryOf(query): QueryOf<EventsQuery>,
 ) -> Result<Json<EventPage>, Failure> {
-    let page = Page::of(query)?;
+    let mut page = Page::of(query)?;
+    page.filter.within = caller.grant.cameras;
     let asked = EventQuery { filter: page.filter, order: page.order, limit: page.limit + 1 };
     let mut items = ports.events.query(asked).await?;
     let more = items.len() > page.limit;
@@ -141,7 +144,7 @@ impl Page {
             },
         };
         let EventsQuery { camera, label, kind, phase, .. } = query;
-        let filter = EventFilter { camera, label, kind, phase };
+        let filter = EventFilter { within: None, camera, label, kind, phase };
         Ok(Self { filter, order, limit: limit as usize, above })
     }
 }
@@ -173,9 +176,10 @@ fn read_cursor(text: &str) -> Option<(Order, u64)> {
 )]
 pub(crate) async fn get(
     State(ports): State<Ports>,
+    Caller(caller): Caller,
     PathName(id): PathName,
 ) -> Result<Json<Event>, Failure> {
-    let newest = ports.events.newest(&id).await?;
+    let newest = ports.events.newest(&id).await?.filter(|event| caller.sees(&event.camera));
     let missing = || {
         let detail = format!("there is no event \"{id}\"; it may be too old to be kept");
         Failure::of(ErrorKind::NotFound, detail)

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 use crate::extract::QueryOf;
 use crate::follow::{Told, follow};
+use crate::gate::caller::Caller;
 use crate::openapi::{Invalid, Malformed, Unavailable};
 use crate::ports::EventFilter;
 use crate::problem::Failure;
@@ -69,6 +70,7 @@ pub(crate) struct LiveQuery {
 )]
 pub(crate) async fn events(
     State(app): State<App>,
+    Caller(caller): Caller,
     QueryOf(query): QueryOf<LiveQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
@@ -79,7 +81,8 @@ pub(crate) async fn events(
         Failure::of(ErrorKind::ResourceExhausted, detail)
     })?;
     let LiveQuery { camera, label, .. } = query;
-    let filter = EventFilter { camera, label, ..EventFilter::default() };
+    let within = caller.grant.cameras;
+    let filter = EventFilter { within, camera, label, ..EventFilter::default() };
     let told = follow(app.ports.events.clone(), filter, after).await?;
     let mut shutdown = app.shutdown;
     let stream = told
