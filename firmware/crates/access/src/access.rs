@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use api::access::{CreatedToken, Grant, NewToken, NewUser, Role, Token, User, UserChange, Via};
 use api::settings::Secret;
+use base::durable::{Disk, LocalDisk, SECRET};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use ulid::Ulid;
@@ -457,7 +458,9 @@ impl Access {
         let book = Arc::new(book);
         let (path, written) = (self.0.folder.join(FILE), book.clone());
         let storing = tokio::task::spawn_blocking(move || write(&path, &written));
-        storing.await.map_err(|error| stored(&self.0.folder.join(FILE), io::Error::other(error)))??;
+        storing
+            .await
+            .map_err(|error| stored(&self.0.folder.join(FILE), io::Error::other(error)))??;
         *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Ok(book);
         self.last().players.clear();
         Ok(answer)
@@ -513,14 +516,17 @@ fn read(path: &Path) -> Result<Book, AccessError> {
     };
     let book: Book = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     if book.format != FORMAT {
-        return Err(damaged(format!("it has format {}, this firmware knows {FORMAT}", book.format)));
+        return Err(damaged(format!(
+            "it has format {}, this firmware knows {FORMAT}",
+            book.format
+        )));
     }
     Ok(book)
 }
 
 fn write(path: &Path, book: &Book) -> Result<(), AccessError> {
     let text = serde_json::to_vec(book).map_err(|error| stored(path, error.into()))?;
-    base::durable::replace(path, &text, 0o600).map_err(|error| stored(path, error))
+    LocalDisk.replace(path, &text, SECRET).map_err(|error| stored(path, error))
 }
 
 fn stored(path: &Path, source: io::Error) -> AccessError {
@@ -535,7 +541,8 @@ fn claim_code(path: &Path) -> Result<String, AccessError> {
         return Ok(code.trim().to_owned());
     }
     let code = claim::new();
-    base::durable::replace(path, format!("{code}\n").as_bytes(), 0o600)
+    LocalDisk
+        .replace(path, format!("{code}\n").as_bytes(), SECRET)
         .map_err(|error| stored(path, error))?;
     Ok(code)
 }

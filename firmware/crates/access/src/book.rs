@@ -105,8 +105,7 @@ impl Book {
         if self.users.len() >= MAX_USERS {
             return Err(AccessError::TooMany { what: "users", max: MAX_USERS });
         }
-        self.users
-            .insert(username.to_owned(), UserRow { password: hash, grant, created_at: now });
+        self.users.insert(username.to_owned(), UserRow { password: hash, grant, created_at: now });
         Ok(())
     }
 

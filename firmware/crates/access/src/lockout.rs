@@ -112,7 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_tries_are_free_and_each_further_one_doubles_the_wait_up_to_a_quarter_of_an_hour() {
+    fn five_wrong_tries_are_free_and_each_further_one_doubles_the_wait_up_to_a_quarter_of_an_hour()
+    {
         let (mut lockout, now) = (Lockout::default(), Instant::now());
         let mut waits = Vec::new();
         for _ in 0..14 {

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn passwords_that_everybody_tries_first_are_refused_with_the_reason() {
-        let reason = |password: &str| check(password, "owner", "/password").unwrap_err().to_string();
+        let reason =
+            |password: &str| check(password, "owner", "/password").unwrap_err().to_string();
         assert!(reason("short").contains("at least 10 characters"));
         assert!(reason("aaaaaaaaaaaa").contains("different"));
         assert!(reason("owner12345").contains("user's name"));

@@ -27,7 +27,9 @@ impl Purpose {
 
     /// What `secret` says that it opens; `None`: it is none of ours.
     pub fn of(secret: &str) -> Option<Self> {
-        [Self::Session, Self::Token].into_iter().find(|purpose| secret.starts_with(purpose.prefix()))
+        [Self::Session, Self::Token]
+            .into_iter()
+            .find(|purpose| secret.starts_with(purpose.prefix()))
     }
 }
 

@@ -113,8 +113,7 @@ async fn users_sessions_and_tokens_outlive_a_restart_and_their_secrets_are_not_i
     let folder = folder();
     let (access, owner) = claimed(&folder).await;
     access.add_user(viewer("guard")).await.unwrap();
-    let new =
-        NewToken { name: "home".into(), role: Role::Viewer, cameras: None, expires_at: None };
+    let new = NewToken { name: "home".into(), role: Role::Viewer, cameras: None, expires_at: None };
     let token = access.add_token(&owner.principal, new).await.unwrap();
     drop(access);
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use api::access::Certificate;
+use base::durable::{Disk, LocalDisk, SECRET};
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 use rustls::crypto::ring::default_provider;
@@ -232,7 +233,8 @@ fn make(names: &[String], path: &Path) -> Result<Current, CertificateError> {
 /// Certificate and key in one file, so that they are replaced together.
 fn store(path: &Path, certificate: &str, key: &str) -> Result<(), CertificateError> {
     let text = format!("{}\n{}\n", certificate.trim_end(), key.trim_end());
-    base::durable::replace(path, text.as_bytes(), 0o600)
+    LocalDisk
+        .replace(path, text.as_bytes(), SECRET)
         .map_err(|source| CertificateError::Store { path: path.to_owned(), source })
 }
 

@@ -73,16 +73,17 @@ async fn http(
     mut shutdown: Shutdown,
 ) {
     let Service { router, limits, secure_port } = service;
-    let answer = tower::service_fn(move |mut request: axum::http::Request<hyper::body::Incoming>| {
-        let router = router.clone();
-        async move {
-            if !peer.secure && !peer.address.is_loopback() {
-                return Ok(elsewhere(&request.map(axum::body::Body::new), secure_port));
+    let answer =
+        tower::service_fn(move |mut request: axum::http::Request<hyper::body::Incoming>| {
+            let router = router.clone();
+            async move {
+                if !peer.secure && !peer.address.is_loopback() {
+                    return Ok(elsewhere(&request.map(axum::body::Body::new), secure_port));
+                }
+                request.extensions_mut().insert(peer);
+                router.oneshot(request).await
             }
-            request.extensions_mut().insert(peer);
-            router.oneshot(request).await
-        }
-    });
+        });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)

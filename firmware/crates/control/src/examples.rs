@@ -1,5 +1,7 @@
 //! Examples of the OpenAPI document, made of the real types, so that they cannot go out of date.
 
+mod access;
+
 use std::collections::BTreeMap;
 
 use api::event::{
@@ -12,6 +14,7 @@ use api::resources::{
 use api::settings::CameraSettings;
 use api::status::{CameraPhase, CameraStats, CameraStatus, DetectorStatus, PipelineStatus};
 use serde_json::{Value, json as raw};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::extract::MERGE_PATCH_JSON;
@@ -30,8 +33,22 @@ macro_rules! put {
     };
 }
 
+pub(crate) use put;
+
+/// The operation `id` of `document`.
+fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operation> {
+    let items = document.paths.paths.values_mut();
+    let mut all = items.flat_map(|item| {
+        let methods =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        methods.into_iter().flatten()
+    });
+    all.find(|operation| operation.operation_id.as_deref() == Some(id))
+}
+
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
+    access::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),

@@ -81,9 +81,7 @@ impl Fault {
             Self::MediaType => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of a wrong type")
             }
-            Self::SetupRequired => {
-                (S::FORBIDDEN, "setup_required", "The device has no owner yet")
-            }
+            Self::SetupRequired => (S::FORBIDDEN, "setup_required", "The device has no owner yet"),
             Self::UnknownHost => {
                 (S::MISDIRECTED_REQUEST, "unknown_host", "The request was sent to another name")
             }

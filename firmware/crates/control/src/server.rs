@@ -172,7 +172,8 @@ impl Bound {
                 }
                 () = shutdown.wait() => break,
             };
-            let serving = connection::serve(stream, peer, acceptor, service.clone(), shutdown.clone());
+            let serving =
+                connection::serve(stream, peer, acceptor, service.clone(), shutdown.clone());
             connections.spawn(async move {
                 serving.await;
                 drop(place);

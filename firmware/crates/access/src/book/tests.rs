@@ -63,10 +63,7 @@ fn a_token_may_do_no_more_than_its_maker_may_now() {
     assert!(matches!(refused, Err(AccessError::Forbidden(_))));
     let id = add_token(&mut book, &guard, &token(Role::Operator)).unwrap();
     assert_eq!(by_token(&book, id).unwrap().grant, grant(Role::Operator));
-    let less = UserChange {
-        role: Some(Role::Viewer),
-        cameras: Some(Some(vec!["front".into()])),
-    };
+    let less = UserChange { role: Some(Role::Viewer), cameras: Some(Some(vec!["front".into()])) };
     book.change_user("guard", &less).unwrap();
     let now = by_token(&book, id).unwrap();
     assert!(now.may(Role::Viewer, Some("front")));

@@ -47,11 +47,7 @@ pub(crate) async fn of(
     Ok(Caller(principal))
 }
 
-async fn by_header(
-    access: &Access,
-    given: &HeaderValue,
-    peer: Peer,
-) -> Result<Principal, Failure> {
+async fn by_header(access: &Access, given: &HeaderValue, peer: Peer) -> Result<Principal, Failure> {
     let (scheme, rest) = given.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
     let rest = rest.trim();
     match scheme.to_ascii_lowercase().as_str() {
@@ -90,11 +86,9 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// The `Set-Cookie` that opens a session; with an empty `secret`, the one that ends it.
 pub(crate) fn set_cookie(secret: &str, peer: Peer) -> HeaderValue {
-    let (name, secure) =
-        if peer.secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
+    let (name, secure) = if peer.secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
     let age = if secret.is_empty() { 0 } else { access::book::SESSION.as_secs() };
-    let text =
-        format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}");
+    let text = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}");
     // Infallible: a secret is of letters that a header may have.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
@@ -111,9 +105,7 @@ pub(crate) fn failure(error: access::AccessError) -> Failure {
             };
             Failure::input("a field is wrong; nothing was changed", vec![problem])
         }
-        E::Locked(wait) => {
-            Failure::new(Fault::TooMany, error.to_string()).retry_after(*wait)
-        }
+        E::Locked(wait) => Failure::new(Fault::TooMany, error.to_string()).retry_after(*wait),
         E::Busy => Failure::new(Fault::TooMany, error.to_string())
             .retry_after(std::time::Duration::from_secs(2)),
         E::NotClaimed => Failure::new(Fault::SetupRequired, error.to_string()),

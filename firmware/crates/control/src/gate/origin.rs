@@ -78,8 +78,9 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pair =
-            |(name, value): &(&'static str, &str)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap());
+        let pair = |(name, value): &(&'static str, &str)| {
+            (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())
+        };
         pairs.iter().map(pair).collect()
     }
 
@@ -88,8 +89,13 @@ mod tests {
         let hosts: Hosts = ["localhost", "ec-2437f4.local"].map(str::to_owned).into();
         let uri = Uri::from_static("/");
         for good in [
-            "localhost", "localhost:8080", "EC-2437F4.local:443", "ec-2437f4.local.",
-            "192.168.1.20:8080", "[::1]:8080", "[2001:db8::1]",
+            "localhost",
+            "localhost:8080",
+            "EC-2437F4.local:443",
+            "ec-2437f4.local.",
+            "192.168.1.20:8080",
+            "[::1]:8080",
+            "[2001:db8::1]",
         ] {
             check_host(&headers(&[("host", good)]), &uri, &hosts).unwrap();
         }

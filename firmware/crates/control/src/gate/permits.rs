@@ -165,7 +165,10 @@ fn sentence(need: Need) -> String {
     match need {
         Open => "Needs no sign-in.".to_owned(),
         Own => "Needs a sign-in of any role.".to_owned(),
-        Seen(of) => format!("Needs the role {}; shows what belongs to cameras that the caller sees.", role(of)),
+        Seen(of) => format!(
+            "Needs the role {}; shows what belongs to cameras that the caller sees.",
+            role(of)
+        ),
         Camera(of) => format!("Needs the role {}, for this camera.", role(of)),
         Device(of) => format!("Needs the role {}, for all cameras.", role(of)),
     }

@@ -11,8 +11,7 @@ use crate::gate::Peer;
 use crate::gate::caller::{Caller, failure, set_cookie};
 use crate::gate::record::Note;
 use crate::openapi::{
-    Forbidden, Invalid, Malformed, TooLarge, Unauthenticated, Unavailable,
-    UnsupportedMediaType,
+    Forbidden, Invalid, Malformed, TooLarge, Unauthenticated, Unavailable, UnsupportedMediaType,
 };
 use crate::ports::Ports;
 use crate::problem::Failure;

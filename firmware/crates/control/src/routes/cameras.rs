@@ -33,10 +33,7 @@ use crate::state::{App, no_camera};
     operation_id = "list_cameras",
     responses((status = 200, description = "The cameras.", body = Vec<Camera>))
 )]
-pub(crate) async fn list(
-    State(ports): State<Ports>,
-    Caller(caller): Caller,
-) -> Json<Vec<Camera>> {
+pub(crate) async fn list(State(ports): State<Ports>, Caller(caller): Caller) -> Json<Vec<Camera>> {
     Json(ports.all_cameras(&caller))
 }
 

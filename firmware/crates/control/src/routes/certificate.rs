@@ -8,10 +8,7 @@ use base::error::ErrorKind;
 use crate::certificate::{CertificateError, Certificates};
 use crate::extract::JsonBody;
 use crate::gate::record::Note;
-use crate::openapi::{
-    Invalid, Malformed, NotFound, TooLarge, Unavailable,
-    UnsupportedMediaType,
-};
+use crate::openapi::{Invalid, Malformed, NotFound, TooLarge, Unavailable, UnsupportedMediaType};
 use crate::ports::Ports;
 use crate::problem::Failure;
 

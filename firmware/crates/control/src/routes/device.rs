@@ -78,10 +78,7 @@ pub(crate) async fn streams(
     operation_id = "get_detector",
     responses((status = 200, description = "The detector.", body = Detector))
 )]
-pub(crate) async fn detector(
-    State(ports): State<Ports>,
-    Caller(caller): Caller,
-) -> Json<Detector> {
+pub(crate) async fn detector(State(ports): State<Ports>, Caller(caller): Caller) -> Json<Detector> {
     let cameras = ports.cameras.list().into_iter().filter(|camera| caller.sees(&camera.id));
     Json(Detector {
         settings: ports.settings.current().detector.clone(),

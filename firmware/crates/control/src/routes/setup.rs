@@ -11,8 +11,7 @@ use crate::gate::Peer;
 use crate::gate::caller::{failure, set_cookie};
 use crate::gate::record::Note;
 use crate::openapi::{
-    Conflict, Invalid, Malformed, TooLarge, Unauthenticated, Unavailable,
-    UnsupportedMediaType,
+    Conflict, Invalid, Malformed, TooLarge, Unauthenticated, Unavailable, UnsupportedMediaType,
 };
 use crate::ports::Ports;
 use crate::problem::Failure;

@@ -10,8 +10,7 @@ use crate::extract::{JsonBody, PathName};
 use crate::gate::caller::{Caller, failure};
 use crate::gate::record::Note;
 use crate::openapi::{
-    Conflict, Invalid, Malformed, NotFound, TooLarge, 
-    Unavailable, UnsupportedMediaType,
+    Conflict, Invalid, Malformed, NotFound, TooLarge, Unavailable, UnsupportedMediaType,
 };
 use crate::ports::Ports;
 use crate::problem::Failure;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use api::problem::Problem;
 use base::shutdown::Stopper;
-use edgecam_control::{ControlServer, Limits};
+use edgecam_control::{ControlServer, Limits, Listen};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) stopper: Stopper,
     pub(crate) task: JoinHandle<()>,
+    /// What is sent with every request that says nothing else; `None`: nothing.
+    pub(crate) token: Option<String>,
 }
 
 /// An answer that was read whole.
@@ -70,13 +72,23 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        let server = Self::unclaimed(limits).await;
+        let token = Some(server.fake.owner_token().await);
+        Self { token, ..server }
+    }
+
+    /// A new device, and nobody signed in.
+    pub(crate) async fn unclaimed(limits: Limits) -> Self {
         let fake = Fake::new();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let bound = ControlServer::bind(any, fake.ports()).await.unwrap().with_limits(limits);
+        let listen = Listen { plain: any, secure: None };
+        let hosts = ["localhost", "cam.local"].map(str::to_owned).into();
+        let bound = ControlServer::bind(listen, hosts, fake.ports()).await.unwrap();
+        let bound = bound.with_limits(limits);
         let address = bound.local_addr().unwrap();
         let (stopper, shutdown) = base::shutdown::channel();
         let task = tokio::spawn(bound.run(shutdown));
-        Self { fake, address, stopper, task }
+        Self { fake, address, stopper, task, token: None }
     }
 
     /// Sends a request; the answer's body is still to come.
@@ -94,6 +106,13 @@ impl Server {
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request = request.header(HOST, "localhost");
+        }
+        let given = |name: &str| headers.iter().any(|(one, _)| one.eq_ignore_ascii_case(name));
+        if let Some(token) = &self.token
+            && !given("authorization")
+            && !given("cookie")
+        {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         for (name, value) in headers {
             request = request.header(name.parse::<HeaderName>().unwrap(), *value);

@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
+use access::{Access, Principal};
+use api::access::{AuditEntry, NewToken, Role};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
 use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, System};
 use api::settings::{CameraSettings, Settings};
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
-    Answer, Cameras, EventOrder, EventQuery, Events, Models, SeqBounds, SettingsView, Streams,
-    SystemView,
+    Answer, Audit, Cameras, EventOrder, EventQuery, Events, Models, NewAudit, SeqBounds,
+    SettingsView, Streams, SystemView,
 };
-use edgecam_control::{PortError, Ports};
+use edgecam_control::{Certificates, PortError, Ports};
 use futures::FutureExt;
+use tempfile::TempDir;
 use tokio::sync::broadcast;
 
+/// The first user and their password.
+pub(crate) const OWNER: &str = "owner";
+pub(crate) const PASSWORD: &str = "a quiet street";
 /// Announcements that the live channel holds for a reader: few, so that tests see lagging.
 pub(crate) const LIVE: usize = 8;
 
@@ -33,6 +39,9 @@ pub(crate) enum Snapshots {
 /// All ports at once.
 #[derive(Debug)]
 pub(crate) struct Fake {
+    folder: TempDir,
+    access: Access,
+    pub(crate) audit: Mutex<Vec<AuditEntry>>,
     base: Arc<Settings>,
     current: Mutex<Arc<Settings>>,
     events: Mutex<Vec<Event>>,
@@ -49,7 +58,12 @@ impl Fake {
             ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
         let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
         let base = Arc::new(config::load(&layers).expect("the defaults are right").settings);
+        let folder = tempfile::tempdir().unwrap();
+        let access = Access::open(folder.path()).unwrap();
         Arc::new(Self {
+            access,
+            folder,
+            audit: Mutex::default(),
             current: Mutex::new(base.clone()),
             base,
             events: Mutex::default(),
@@ -68,7 +82,50 @@ impl Fake {
             system: self.clone(),
             streams: self.clone(),
             models: self.clone(),
+            access: self.access.clone(),
+            audit: self.clone(),
+            certificates: None,
         }
+    }
+
+    /// The same ports, with a certificate.
+    pub(crate) fn ports_with_certificate(self: &Arc<Self>) -> Ports {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificates = Certificates::open(self.folder.path(), names).unwrap();
+        Ports { certificates: Some(Arc::new(certificates)), ..self.ports() }
+    }
+
+    /// The certificate of those ports, with its key.
+    pub(crate) fn certificate_pem(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("tls.pem")).unwrap()
+    }
+
+    /// Who may do what.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Makes `owner`, an admin, unless there is one, and a token of theirs.
+    pub(crate) async fn owner_token(&self) -> String {
+        let home = [192, 168, 1, 7].into();
+        let session = match self.access.claim_code() {
+            Some(code) => self.access.claim(&code, OWNER, &PASSWORD.into(), home).await,
+            None => self.access.login(OWNER, &PASSWORD.into(), home).await,
+        };
+        let owner = session.unwrap().principal;
+        self.token(&owner, Role::Admin, None).await
+    }
+
+    /// A token of `maker`.
+    pub(crate) async fn token(
+        &self,
+        maker: &Principal,
+        role: Role,
+        cameras: Option<&str>,
+    ) -> String {
+        let cameras = cameras.map(|camera| vec![camera.to_owned()]);
+        let new = NewToken { name: "test".into(), role, cameras, expires_at: None };
+        self.access.add_token(maker, new).await.unwrap().secret.reveal().to_owned()
     }
 
     /// Stores and announces one event of `camera` with an object of class `label`.
@@ -277,5 +334,33 @@ impl Models for Fake {
     fn list(&self) -> Answer<'_, Vec<Model>> {
         async move { Ok(vec![Model { name: "nanodet-plus-m_320".into(), ..Model::default() }]) }
             .boxed()
+    }
+}
+
+impl Audit for Fake {
+    fn append(&self, entry: NewAudit) -> Answer<'_, ()> {
+        let mut all = self.audit.lock().unwrap();
+        let NewAudit { username, via, from, operation, path, status, before, after } = entry;
+        let (seq, at) = (all.len() as u64 + 1, jiff::Timestamp::now());
+        all.push(AuditEntry {
+            seq,
+            at,
+            username,
+            via,
+            from,
+            operation,
+            path,
+            status,
+            before,
+            after,
+        });
+        async { Ok(()) }.boxed()
+    }
+
+    fn newest(&self, before: Option<u64>, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
+        let all = self.audit.lock().unwrap();
+        let older = all.iter().rev().filter(|entry| before.is_none_or(|seq| entry.seq < seq));
+        let page = older.take(limit).cloned().collect();
+        async { Ok(page) }.boxed()
     }
 }

@@ -8,5 +8,7 @@ mod client;
 mod document;
 mod events;
 mod fake;
+mod gate;
 mod live;
+mod secure;
 mod serving;

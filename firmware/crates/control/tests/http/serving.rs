@@ -1,9 +1,10 @@
 //! Clients that are slow, many or gone, and ports that are taken.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use edgecam_control::{ControlServer, Limits};
+use edgecam_control::{Bound, ControlServer, Limits, Listen, ServeError};
 use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,10 +14,20 @@ use crate::fake::{Fake, Snapshots};
 
 const SHORT: Duration = Duration::from_millis(300);
 
+async fn bind(plain: SocketAddr) -> Result<Bound, ServeError> {
+    let listen = Listen { plain, secure: None };
+    ControlServer::bind(listen, BTreeSet::new(), Fake::new().ports()).await
+}
+
 async fn open(server: &Server, sent: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
     stream
+}
+
+/// The header that says who calls.
+fn authorization(server: &Server) -> String {
+    format!("Authorization: Bearer {}\r\n", server.token.as_deref().unwrap_or_default())
 }
 
 /// How long it takes until the server closes `stream`.
@@ -39,7 +50,7 @@ fn a_request_may_take_ten_seconds_to_arrive() {
 #[tokio::test]
 async fn half_a_request_does_not_hold_its_connection() {
     let server = Server::with(Limits { head: SHORT, ..Limits::default() }).await;
-    for sent in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n", "GET /hea"] {
+    for sent in ["", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n", "GET /hea"] {
         let took = closed_after(open(&server, sent).await).await;
         assert!(took >= SHORT / 2 && took < SHORT * 20, "{sent:?} was closed after {took:?}");
     }
@@ -56,16 +67,16 @@ async fn half_a_request_does_not_hold_its_connection() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let server = Server::with(Limits { head: SHORT, ..Limits::default() }).await;
-    let stream = open(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let stream = open(&server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(closed_after(stream).await < SHORT * 20);
 }
 
 #[tokio::test]
 async fn half_a_body_does_not_hold_its_connection() {
     let server = Server::with(Limits { answer: SHORT, ..Limits::default() }).await;
-    let head = "PATCH /api/v1/cameras/front HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-                Content-Length: 100\r\n\r\n{";
-    let mut stream = open(&server, head).await;
+    let head = "PATCH /api/v1/cameras/front HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let head = format!("{head}{}Content-Length: 100\r\n\r\n{{", authorization(&server));
+    let mut stream = open(&server, &head).await;
     let mut answer = String::new();
     soon(stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
@@ -80,6 +91,31 @@ async fn connections_above_the_limit_wait_for_their_turn() {
     let start = Instant::now();
     assert_eq!(soon(server.get("/healthz")).await.status, StatusCode::OK);
     assert!(start.elapsed() >= SHORT / 2, "it was served before there was room");
+}
+
+#[tokio::test]
+async fn two_hundred_half_sent_requests_are_closed_in_time() {
+    let server = Server::with(Limits { head: SHORT, ..Limits::default() }).await;
+    let mut held = Vec::new();
+    for n in 0..200 {
+        let sent = if n % 2 == 0 { "" } else { "GET / HTTP/1.1\r\nX-A: " };
+        held.push(open(&server, sent).await);
+    }
+    for stream in held {
+        assert!(closed_after(stream).await < SHORT * 20);
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let server = Server::with(Limits { head_bytes: 16 * 1024, ..Limits::default() }).await;
+    let long = "x".repeat(64 * 1024);
+    let mut stream = open(&server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: ").await;
+    // It may be refused before all of it is sent.
+    let _ = stream.write_all(long.as_bytes()).await;
+    let mut answer = String::new();
+    let _ = soon(stream.read_to_string(&mut answer)).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[tokio::test]
@@ -105,9 +141,9 @@ async fn nonsense_is_answered_and_leaves_the_api_up() {
 async fn the_stop_lets_an_open_request_end_but_not_for_ever() {
     let server = Server::with(Limits { drain: SHORT, ..Limits::default() }).await;
     *server.fake.snapshots.lock().unwrap() = Snapshots::Hang;
-    let request = "GET /api/v1/cameras/front/snapshot.jpg HTTP/1.1\r\nHost: x\r\n\r\n";
-    let hanging = open(&server, request).await;
-    let idle = open(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let request = "GET /api/v1/cameras/front/snapshot.jpg HTTP/1.1\r\nHost: localhost\r\n";
+    let hanging = open(&server, &format!("{request}{}\r\n", authorization(&server))).await;
+    let idle = open(&server, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     let start = Instant::now();
     server.stopper.stop();
@@ -122,7 +158,7 @@ async fn the_stop_lets_an_open_request_end_but_not_for_ever() {
 async fn a_port_in_use_is_told_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
-    let Err(error) = ControlServer::bind(address, Fake::new().ports()).await else {
+    let Err(error) = bind(address).await else {
         panic!("a port was bound twice");
     };
     assert_eq!(
@@ -137,7 +173,7 @@ async fn a_port_in_use_is_told_with_the_way_out() {
 #[tokio::test]
 async fn an_address_of_another_machine_is_told() {
     let elsewhere = SocketAddr::from(([192, 0, 2, 1], 8080));
-    let Err(error) = ControlServer::bind(elsewhere, Fake::new().ports()).await else {
+    let Err(error) = bind(elsewhere).await else {
         panic!("an address of another machine was bound");
     };
     let text = error.to_string();
