@@ -82,9 +82,22 @@ pub struct NodeSettings {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApiSettings {
-    /// Address and port to listen on, such as `0.0.0.0:8080`.
+    /// Address and port for plain HTTP, such as `0.0.0.0:80`. It answers on this machine only; others
+    /// are sent on to HTTPS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// Whether HTTPS is served, with a certificate that the device makes itself or that was put in its
+    /// place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<bool>,
+    /// Address and port for HTTPS, such as `0.0.0.0:443`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_listen: Option<String>,
+    /// Names under which the device is reached beside its own (`localhost`, the host's name, the
+    /// node's id, each also with `.local`), such as `gate.example.org`. Requests to other names are
+    /// refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
 }
 
 /// Where data lives.

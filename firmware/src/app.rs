@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::access::Access;
 use anyhow::{Context, bail};
 use base::shutdown::{Shutdown, Stopper};
 use config::{Config, Loaded};
-use control::{ControlServer, Ports};
+use control::{Certificates, ControlServer, Listen, Ports};
 use mqtt::{CameraSite, MqttHandle, MqttTask, Node};
 use rustix::fs::{FlockOperation, flock};
 use store::{
@@ -23,10 +24,12 @@ use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelLibrary};
-use crate::ports::{CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
+use crate::ports::{
+    AuditPort, CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort,
+};
 use crate::recorder;
 use crate::settings::{LiveSettings, OrderMaker};
-use crate::{banner, broker, inform, listen, node, viewers, watchdog};
+use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
@@ -73,6 +76,8 @@ struct Built {
     link: LinkServer,
     camera_program: PathBuf,
     settings: LiveSettings,
+    access: Access,
+    certificates: Option<Certificates>,
     _lock: File,
 }
 
@@ -100,6 +105,7 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
         format!("listening for camera processes in {}", data.join("run").display())
     })?;
     let settings = LiveSettings::new(&loaded);
+    let (access, certificates) = access::open(config)?;
     Ok(Built {
         camera_program: camera_program()?,
         library,
@@ -110,6 +116,8 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
         threads,
         link,
         settings,
+        access,
+        certificates,
         loaded,
         _lock: lock,
     })
@@ -132,7 +140,7 @@ fn store_options(config: &Config) -> StoreOptions {
 }
 
 /// Makes the data folder ours: writable, and no other daemon's.
-fn take(data: &Path) -> anyhow::Result<File> {
+pub(crate) fn take(data: &Path) -> anyhow::Result<File> {
     let run = data.join("run");
     let hint = "choose another with `data.dir` or EDGECAM__DATA__DIR, or make it writable";
     fs::create_dir_all(&run)
@@ -206,6 +214,7 @@ struct Running {
     media_server: Option<MediaServer>,
     shown: Cameras,
     api: std::net::SocketAddr,
+    access: Access,
     _lock: File,
 }
 
@@ -265,8 +274,12 @@ impl Built {
             streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
             models: Arc::new(ModelPort::new(library, settings.clone())),
             settings: Arc::new(settings),
+            access: self.access.clone(),
+            audit: Arc::new(AuditPort(store.clone())),
+            certificates: self.certificates.map(Arc::new),
         };
-        let bound = ControlServer::bind(config.api_listen, ports).await?;
+        let listen = Listen { plain: config.api.listen, secure: config.api.tls_listen };
+        let bound = ControlServer::bind(listen, access::names(&config), ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
         services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
@@ -280,6 +293,7 @@ impl Built {
             media_server,
             shown,
             api,
+            access: self.access,
             config,
             _lock: self._lock,
         })
@@ -292,6 +306,9 @@ impl Running {
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         banner::print(&self.config, self.api, self.media_server.as_ref(), &self.shown);
+        if let Some(code) = self.access.claim_code() {
+            banner::print_claim(&self.config, self.api, &code);
+        }
         tracing::info!(api = %self.api, "ready");
     }
 
@@ -386,7 +403,7 @@ fn start_mqtt(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         board: Some(node::model()),
         serial: None,
-        api_url: Some(format!("http://{}", config.api_listen)),
+        api_url: Some(access::url(config)),
     };
     let outbox = Arc::new(StoreOutbox(store.clone()));
     let (handle, task) =

@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Backtest(BacktestArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Forget all users, tokens and sessions, so that the device can be claimed anew. While no daemon
+    /// runs.
+    ResetAccess,
     /// Fetch a detection model, or copy it from a folder. A daemon that waits for it takes it up.
     InstallModel(InstallArgs),
 }
@@ -109,6 +112,14 @@ fn default_data_dir() -> PathBuf {
 pub(crate) fn check(run: &RunArgs) -> anyhow::Result<()> {
     let loaded = run.load()?;
     print(&toml::to_string_pretty(&config::redact(&loaded.settings))?)
+}
+
+/// Forgets all users, unless a daemon runs, which would write them down again.
+pub(crate) fn reset_access(run: &RunArgs) -> anyhow::Result<()> {
+    let config = run.load()?.config;
+    let _lock = crate::app::take(&config.data.dir)?;
+    crate::access::reset(&config)?;
+    print("all users are forgotten; the next start of edgecamd shows a code to claim the device\n")
 }
 
 /// Installs a model, each file checked against its manifest.

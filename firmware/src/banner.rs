@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use config::Config;
 use config::model::Broker;
 
+use crate::access;
 use crate::args;
 use crate::cameras::Cameras;
 use crate::media_server::MediaServer;
@@ -19,6 +20,23 @@ pub(crate) fn print(
 ) {
     // A closed standard output is no reason to stop.
     let _ = args::print(&text(config, api, media_server, cameras));
+}
+
+/// Prints how a device that has no owner yet is claimed, with a QR code of the page that does it.
+pub(crate) fn print_claim(config: &Config, api: SocketAddr, code: &str) {
+    let page = match config.api.tls_listen {
+        Some(secure) if !secure.ip().is_loopback() => access::url(config),
+        _ => format!("http://{}", reachable(api)),
+    };
+    let page = format!("{page}/#claim={code}");
+    let mut lines = Lines::default();
+    lines.add("Claim", &format!("this device has no owner yet; its code is {code}"));
+    lines.add("  Page", &page);
+    let _ = args::print(&lines.0);
+    if let Ok(code) = qrcode::QrCode::new(page) {
+        let picture = code.render::<qrcode::render::unicode::Dense1x2>().quiet_zone(true).build();
+        let _ = args::print(&format!("{picture}\n"));
+    }
 }
 
 /// Prints which model each camera runs now, and why where the settings choose another.

@@ -32,7 +32,8 @@ pub(crate) async fn check(config: &Config, with_media_server: bool) -> anyhow::R
 }
 
 fn wanted(config: &Config, with_media_server: bool) -> Vec<(&'static str, SocketAddr, Transport)> {
-    let mut all = vec![("api.listen", config.api_listen, Transport::Tcp)];
+    let mut all = vec![("api.listen", config.api.listen, Transport::Tcp)];
+    all.extend(config.api.tls_listen.map(|at| ("api.tls_listen", at, Transport::Tcp)));
     if let Some(server) = config.media_server.as_ref().filter(|_| with_media_server) {
         all.extend([
             ("media_server.rtsp_listen", server.rtsp_listen, Transport::Tcp),

@@ -5,6 +5,7 @@
 //! | [`app`] | build → spawn → ready → wait → drain |
 //! | [`args`] | the command line |
 //! | [`cameras`] | a supervised process and a task per camera |
+//! | [`access`] | who may come in, and under which names |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
 //! | [`settings`], [`models`] | what cameras are told to do, and the models that they need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
@@ -17,6 +18,7 @@
 //! | [`backtest`] | other zones and lines, tried on what was tracked |
 //! | [`banner`] | where to look, printed once it runs |
 
+mod access;
 mod announce;
 mod app;
 mod args;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
+        Some(Command::ResetAccess) => args::reset_access(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
     };
     match done {

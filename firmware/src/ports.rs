@@ -2,6 +2,7 @@
 //!
 //! Siblings do not import siblings: each says what it needs as traits, and they meet here.
 
+mod audit;
 mod cameras;
 mod events;
 mod models;
@@ -10,6 +11,7 @@ mod settings;
 mod streams;
 mod system;
 
+pub(crate) use audit::AuditPort;
 pub(crate) use cameras::CameraPort;
 pub(crate) use events::StoredEvents;
 pub(crate) use models::ModelPort;

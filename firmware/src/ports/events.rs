@@ -29,6 +29,7 @@ impl Events for StoredEvents {
         let query = store::EventQuery {
             after_seq,
             before_seq,
+            cameras: query.filter.within,
             camera: query.filter.camera,
             label: query.filter.label,
             kind: query.filter.kind,

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -43,6 +44,7 @@ pub(crate) struct Setup {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     pub(crate) api: SocketAddr,
+    pub(crate) tls: SocketAddr,
     pub(crate) mqtt: SocketAddr,
     pub(crate) rtsp: SocketAddr,
     pub(crate) hls: SocketAddr,
@@ -56,9 +58,9 @@ impl Setup {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("edgecam-test-").tempdir();
         let folder = folder.expect("a temporary folder can be made");
-        let [api, mqtt, rtsp, hls, webrtc, webrtc_udp, control] =
+        let [api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control] =
             std::array::from_fn(|_| ports::free());
-        let at = Addresses { api, mqtt, rtsp, hls, webrtc, webrtc_udp, control };
+        let at = Addresses { api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control };
         let data = folder.path().join("data");
         Self { folder, data, set: Vec::new(), env: Vec::new(), source: None, away: false, at }
     }
@@ -115,7 +117,7 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let Addresses { api, mqtt, rtsp, hls, webrtc, webrtc_udp, control } = self.at;
+        let Addresses { api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control } = self.at;
         let mut command = Command::new(site::daemon_program());
         command.current_dir(if self.away { self.folder() } else { site::root() });
         command.stdin(Stdio::null());
@@ -128,6 +130,7 @@ impl Setup {
         command.env("EDGECAM_LOG", std::env::var("EDGECAM_LOG").unwrap_or_else(|_| "info".into()));
         for (name, address) in [
             ("API__LISTEN", api),
+            ("API__TLS_LISTEN", tls),
             ("MQTT__LISTEN", mqtt),
             ("MEDIA_SERVER__RTSP_LISTEN", rtsp),
             ("MEDIA_SERVER__HLS_LISTEN", hls),
@@ -149,7 +152,7 @@ impl Setup {
         let log = log.create(true).append(true).open(self.log()).expect("the log can be written");
         let output = log.try_clone().expect("a file can be opened twice");
         let process = self.command().stdout(output).stderr(log).spawn().expect("edgecamd starts");
-        EdgeCam { setup: Some(self), process, ended: None }
+        EdgeCam { setup: Some(self), process, ended: None, token: OnceLock::new() }
     }
 
     /// Starts it and waits until it says that it is ready.
@@ -182,6 +185,8 @@ pub(crate) struct EdgeCam {
     setup: Option<Setup>,
     process: Child,
     ended: Option<ExitStatus>,
+    /// Of the owner, once the device is claimed.
+    token: OnceLock<String>,
 }
 
 impl EdgeCam {
@@ -221,7 +226,23 @@ impl EdgeCam {
 
     /// The REST API.
     pub(crate) fn api(&self) -> Api {
-        Api::at(self.at().api)
+        Api::at(self.at().api).with_token(Some(self.token()))
+    }
+
+    /// A token of its owner; claims it if it has none yet.
+    pub(crate) fn token(&self) -> String {
+        let claim = || {
+            let kept = self.data_dir().join("test-token");
+            if let Ok(token) = fs::read_to_string(&kept) {
+                return token;
+            }
+            let code = self.data_dir().join("claim-code");
+            let code = fs::read_to_string(code).expect("a new device has a code");
+            let token = Api::at(self.at().api).claim(code.trim());
+            fs::write(kept, &token).expect("the data folder can be written");
+            token
+        };
+        self.token.get_or_init(claim).clone()
     }
 
     /// A subscriber of all its announcements at its own broker.

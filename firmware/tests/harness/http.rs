@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// The first user of a test's device.
+pub(crate) const OWNER: &str = "owner";
+/// Their password.
+pub(crate) const PASSWORD: &str = "a quiet street";
 /// No answer takes longer than this.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -13,6 +17,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Api {
     base: String,
     agent: ureq::Agent,
+    /// Sent with every request.
+    token: Option<String>,
 }
 
 /// What came back.
@@ -45,12 +51,28 @@ impl Api {
             .timeout_global(Some(longest))
             .http_status_as_error(false)
             .build();
-        Self { base: format!("http://{address}"), agent: ureq::Agent::new_with_config(config) }
+        Self {
+            base: format!("http://{address}"),
+            agent: ureq::Agent::new_with_config(config),
+            token: None,
+        }
+    }
+
+    /// The same, as who has `token`.
+    pub(crate) fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
+    }
+
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     /// `GET path`, or why nothing answered.
     pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        taken(self.agent.get(format!("{}{path}", self.base)).call())
+        taken(self.signed(self.agent.get(format!("{}{path}", self.base))).call())
     }
 
     /// `GET path`.
@@ -62,7 +84,7 @@ impl Api {
     /// `PATCH path` with a merge patch.
     #[track_caller]
     pub(crate) fn patch(&self, path: &str, patch: &Value) -> Answer {
-        let request = self.agent.patch(format!("{}{path}", self.base));
+        let request = self.signed(self.agent.patch(format!("{}{path}", self.base)));
         let request = request.header("Content-Type", "application/merge-patch+json");
         taken(request.send(patch.to_string()))
             .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
@@ -71,14 +93,30 @@ impl Api {
     /// `POST path` with JSON.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
-        let request = self.agent.post(format!("{}{path}", self.base));
+        let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
         let request = request.header("Content-Type", "application/json");
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
     /// `DELETE path`; whatever comes of it.
     pub(crate) fn delete(&self, path: &str) {
-        let _ = self.agent.delete(format!("{}{path}", self.base)).call();
+        let _ = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();
+    }
+
+    /// Claims the device whose code is `code`, and answers a token of its owner.
+    pub(crate) fn claim(&self, code: &str) -> String {
+        let claim = serde_json::json!({ "code": code, "username": OWNER, "password": PASSWORD });
+        let request = self.agent.post(format!("{}/api/v1/setup/claim", self.base));
+        let claimed = request.header("Content-Type", "application/json").send(claim.to_string());
+        let claimed = claimed.expect("the API answers");
+        let cookie = claimed.headers().get("set-cookie").expect("a claim signs in");
+        let cookie = cookie.to_str().expect("plain text").split(';').next().unwrap_or_default();
+        let new = serde_json::json!({ "name": "test", "role": "admin" });
+        let request = self.agent.post(format!("{}/api/v1/tokens", self.base));
+        let request = request.header("Content-Type", "application/json");
+        let request = request.header("Cookie", cookie).header("Origin", &self.base);
+        let made = taken(request.send(new.to_string())).expect("the API answers").json();
+        made["secret"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
     }
 
     /// The status of the camera `cam`.

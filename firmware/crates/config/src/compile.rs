@@ -3,6 +3,7 @@
 //! Pure: what must exist on this machine (clips, devices, certificates) is looked at by whoever
 //! opens it, and its absence is reported by the camera or the session that it concerns.
 
+mod api;
 mod camera;
 mod detection;
 mod rules;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::settings::{
+use ::api::settings::{
     CameraSettings, DetectorSettings, GovernorSettings, MediaServerSettings, MqttSettings,
     Settings, ThermalSettings,
 };
@@ -20,7 +21,9 @@ use url::Url;
 
 use crate::check::{self, Check};
 use crate::error::ConfigErrors;
-use crate::model::{Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig};
+use crate::model::{
+    ApiConfig, Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig,
+};
 
 /// Checks complete settings (see [`crate::load`]) and turns them into a configuration.
 ///
@@ -56,7 +59,7 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     if let Some(name) = &settings.node.name {
         camera::shown_name(&mut node, name);
     }
-    let api_listen = check.below("api").listen("listen", settings.api.listen.as_ref());
+    let api = api::api(&mut check.below("api"), &settings.api);
     let data = data(&mut check.below("data"), settings);
     let mqtt = mqtt(&mut check.below("mqtt"), &settings.mqtt);
     let media_server = media_server(&mut check.below("media_server"), &settings.media_server);
@@ -68,11 +71,11 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
         .iter()
         .map(|(id, one)| camera::camera(check, id, one, detector, thermal, governor))
         .collect();
-    ports_once(check, api_listen, mqtt.as_ref(), media_server.as_ref());
+    ports_once(check, api.as_ref(), mqtt.as_ref(), media_server.as_ref());
     Some(Config {
         node_id: node_id?,
         node_name: node_name?,
-        api_listen: api_listen?,
+        api: api?,
         data: data?,
         mqtt,
         media_server,
@@ -250,7 +253,7 @@ fn listen_on_port(
 /// No two of our own listeners may want the same port.
 fn ports_once(
     check: &mut Check<'_>,
-    api: Option<SocketAddr>,
+    api: Option<&ApiConfig>,
     mqtt: Option<&MqttConfig>,
     media: Option<&MediaServerConfig>,
 ) {
@@ -260,7 +263,8 @@ fn ports_once(
     });
     // TCP only: the one UDP port has nobody to collide with.
     let listeners = [
-        ("api", "listen", api),
+        ("api", "listen", api.map(|api| api.listen)),
+        ("api", "tls_listen", api.and_then(|api| api.tls_listen)),
         ("mqtt", "listen", broker),
         ("media_server", "rtsp_listen", media.map(|m| m.rtsp_listen)),
         ("media_server", "hls_listen", media.map(|m| m.hls_listen)),

@@ -18,8 +18,8 @@ pub struct Config {
     pub node_id: String,
     /// Name shown to people.
     pub node_name: String,
-    /// Where the REST API listens.
-    pub api_listen: SocketAddr,
+    /// The REST API.
+    pub api: ApiConfig,
     /// Where data lives.
     pub data: DataConfig,
     /// The MQTT session; `None`: switched off.
@@ -30,6 +30,17 @@ pub struct Config {
     pub download_models: bool,
     /// The cameras, by id.
     pub cameras: Vec<CameraConfig>,
+}
+
+/// The REST API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Where it listens for plain HTTP.
+    pub listen: SocketAddr,
+    /// Where it listens for HTTPS; `None`: switched off.
+    pub tls_listen: Option<SocketAddr>,
+    /// Names under which the device is reached beside its own, in lower case.
+    pub hosts: Vec<String>,
 }
 
 /// Where data lives.

@@ -41,7 +41,7 @@ fn without_any_settings_there_is_one_camera_with_the_drawn_street() {
 fn every_listener_is_on_loopback_until_the_owner_opens_it() {
     for board in [Board::Host, Board::Rpi4, Board::Rpi5] {
         let config = loaded(&Layers { board, ..Layers::default() }).config;
-        assert!(config.api_listen.ip().is_loopback());
+        assert!(config.api.listen.ip().is_loopback());
         let server = config.media_server.expect("on by default");
         for address in
             [server.rtsp_listen, server.hls_listen, server.webrtc_listen, server.control_listen]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::Access;
-use api::access::{AuditEntry, Via};
+use api::access::AuditEntry;
 use api::event::{Event, Kind, Phase};
 use api::problem::FieldProblem;
 use api::resources::{Model, Readiness, Stream, System};
@@ -94,24 +94,10 @@ pub trait SettingsView: Send + Sync + 'static {
     fn base(&self) -> Arc<Settings>;
 }
 
-/// A change over the API, or an attempt at one, that is to be recorded: see [`AuditEntry`].
-#[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "as in `AuditEntry`")]
-pub struct NewAudit {
-    pub username: Option<String>,
-    pub via: Option<Via>,
-    pub from: String,
-    pub operation: String,
-    pub path: String,
-    pub status: u16,
-    pub before: Option<serde_json::Value>,
-    pub after: Option<serde_json::Value>,
-}
-
 /// The record of changes.
 pub trait Audit: Send + Sync + 'static {
-    /// Stores an entry; answers when it is safe.
-    fn append(&self, entry: NewAudit) -> Answer<'_, ()>;
+    /// Stores an entry, under a `seq` that the store gives; answers when it is safe.
+    fn append(&self, entry: AuditEntry) -> Answer<'_, ()>;
 
     /// The newest entries with a `seq` below `before` (`None`: of all), at most `limit`, newest first.
     fn newest(&self, before: Option<u64>, limit: usize) -> Answer<'_, Vec<AuditEntry>>;

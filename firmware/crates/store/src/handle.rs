@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use api::access::AuditEntry;
 use api::event::Event;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use ulid::Ulid;
@@ -79,6 +80,29 @@ impl StoreHandle {
     /// When the database cannot be written: these seconds are not kept.
     pub async fn append_tracks(&self, tracks: NewTracks) -> Result<(), StoreError> {
         self.write(|answer| Write::Tracks { tracks, answer }).await
+    }
+
+    /// Stores an entry of the record of changes, under the next `seq` of its own whatever it carries.
+    /// The newest 10,000 are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn append_audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
+        let entry = Box::new(entry);
+        self.write(|answer| Write::Audit { entry, answer }).await
+    }
+
+    /// The newest entries of the record of changes with a `seq` below `before` (`None`: of all), at most
+    /// `limit`, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audit(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(|answer| Read::Audit { before, limit, answer }).await
     }
 
     /// Announcements by filter.

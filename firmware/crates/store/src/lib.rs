@@ -8,6 +8,7 @@
 //! | `open` | finding a usable database: checks, migrations, a fresh one in place of a corrupt one |
 //! | `worker` | thread `ec-store`: groups commands into transactions (group commit) |
 //! | `write` | the statements of such a transaction |
+//! | `audit` | the record of changes over the API |
 //! | `tracks` | stored tracks: their statements, their reader |
 //! | `read` | thread `ec-store-read`: queries on a connection of its own, so they never wait for a commit |
 //!
@@ -28,6 +29,7 @@
 //! - [`StoreHandle::newest`] never shows a `seq` that a query would not find: a reader that asks
 //!   for all after its last `seq` whenever it changes misses nothing.
 
+mod audit;
 pub mod error;
 pub mod handle;
 mod open;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::access::AuditEntry;
 use api::event::Event;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
@@ -24,14 +25,15 @@ pub(crate) enum Read {
     Event { id: Ulid, answer: Answer<Vec<Event>> },
     OpenEvents { camera: Option<String>, answer: Answer<Vec<Event>> },
     Bounds { answer: Answer<SeqBounds> },
+    Audit { before: Option<u64>, limit: usize, answer: Answer<Vec<AuditEntry>> },
     OutboxAfter { seq: u64, limit: usize, answer: Answer<Vec<OutboxRow>> },
     Stop,
 }
 
 /// The reading side of the store.
 pub(crate) struct Reader {
-    connection: Connection,
-    path: PathBuf,
+    pub(crate) connection: Connection,
+    pub(crate) path: PathBuf,
 }
 
 impl Reader {
@@ -52,6 +54,9 @@ impl Reader {
                 drop(answer.send(self.outbox_after(seq, limit)));
             }
             Read::Bounds { answer } => drop(answer.send(self.bounds())),
+            Read::Audit { before, limit, answer } => {
+                drop(answer.send(self.audit(before, limit)));
+            }
             Read::Stop => {}
         }
     }
@@ -154,6 +159,8 @@ fn select_events(query: &EventQuery) -> (String, Vec<Value>) {
     let number = |seq| Value::Integer(to_column(seq));
     filter("seq > ?", query.after_seq.map(number));
     filter("seq < ?", query.before_seq.map(number));
+    let listed = |list: &Vec<String>| Value::Text(serde_json::to_string(list).unwrap_or_default());
+    filter("camera IN (SELECT value FROM json_each(?))", query.cameras.as_ref().map(listed));
     filter("camera = ?", query.camera.clone().map(Value::Text));
     filter("label = ?", query.label.clone().map(Value::Text));
     filter("kind = ?", query.kind.map(|kind| Value::Text(word(kind))));

@@ -168,6 +168,8 @@ pub struct EventQuery {
     pub after_seq: Option<u64>,
     /// Only those with a smaller `seq`: the next page when the newest come first.
     pub before_seq: Option<u64>,
+    /// Only those of these cameras.
+    pub cameras: Option<Vec<String>>,
     /// Only those of this camera.
     pub camera: Option<String>,
     /// Only those of an object with this label.
@@ -194,6 +196,7 @@ impl Default for EventQuery {
         Self {
             after_seq: None,
             before_seq: None,
+            cameras: None,
             camera: None,
             label: None,
             kind: None,

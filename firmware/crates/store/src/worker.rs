@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use api::access::AuditEntry;
 use api::event::Event;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -34,6 +35,7 @@ pub(crate) enum Write {
     Append { events: Vec<NewEvent>, answer: Answer<Vec<Stored>> },
     Ack { seqs: Vec<u64>, answer: Answer<()> },
     Tracks { tracks: NewTracks, answer: Answer<()> },
+    Audit { entry: Box<AuditEntry>, answer: Answer<()> },
     CloseOpen { camera: Option<String>, reason: CloseReason, answer: Answer<Vec<Stored>> },
     Stop,
 }
@@ -45,7 +47,11 @@ impl Write {
     fn events(&self) -> usize {
         match self {
             Self::Append { events, .. } => events.len(),
-            Self::Ack { .. } | Self::Tracks { .. } | Self::CloseOpen { .. } | Self::Stop => 0,
+            Self::Ack { .. }
+            | Self::Tracks { .. }
+            | Self::Audit { .. }
+            | Self::CloseOpen { .. }
+            | Self::Stop => 0,
         }
     }
 
@@ -57,6 +63,7 @@ impl Write {
             }
             Self::Ack { seqs, .. } => filling.ack(seqs).map(|()| Ok(Vec::new())),
             Self::Tracks { tracks, .. } => filling.append_tracks(tracks).map(|()| Ok(Vec::new())),
+            Self::Audit { entry, .. } => filling.append_audit(entry).map(|()| Ok(Vec::new())),
             Self::Stop => Ok(Ok(Vec::new())),
         }
     }
@@ -67,7 +74,7 @@ impl Write {
             Self::Append { answer, .. } | Self::CloseOpen { answer, .. } => {
                 drop(answer.send(outcome));
             }
-            Self::Ack { answer, .. } | Self::Tracks { answer, .. } => {
+            Self::Ack { answer, .. } | Self::Tracks { answer, .. } | Self::Audit { answer, .. } => {
                 drop(answer.send(outcome.map(|_| ())));
             }
             Self::Stop => {}

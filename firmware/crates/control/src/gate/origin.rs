@@ -47,7 +47,13 @@ pub(crate) fn check_host(headers: &HeaderMap, uri: &Uri, hosts: &Hosts) -> Resul
 
 /// Refuses a change, or a WebSocket, that a page of another site sends with the reader's cookie.
 pub(crate) fn check_origin(caller: &Caller, request: &Request, peer: Peer) -> Result<(), Failure> {
-    let by_itself = caller.0.via == Via::Token;
+    let by_a_page = |name: &str| request.headers().contains_key(name);
+    let by_itself = match caller.0.via {
+        Via::Token => true,
+        // No page makes a browser send a password that nobody typed there; a program says no origin.
+        Via::Password => !by_a_page("origin") && !by_a_page("sec-fetch-site"),
+        Via::Session => false,
+    };
     let harmless = !changes(request.method()) && !request.headers().contains_key(UPGRADE);
     if by_itself || harmless || is_own_page(request.headers(), peer.secure) {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::Principal;
-use api::access::Via;
+use api::access::{AuditEntry, Via};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -12,14 +12,13 @@ use serde_json::Value;
 
 use crate::gate::{Peer, changes};
 use crate::patch::json;
-use crate::ports::NewAudit;
 use crate::problem::Failure;
 use crate::state::App;
 
 /// An entry being made.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    entry: NewAudit,
+    entry: AuditEntry,
     note: Note,
 }
 
@@ -67,7 +66,9 @@ impl Record {
     /// Of `request`, if it changes something.
     pub(crate) fn of(operation: &'static str, peer: Peer, request: &Request) -> Option<Self> {
         changes(request.method()).then(|| Self {
-            entry: NewAudit {
+            entry: AuditEntry {
+                seq: 0,
+                at: base::clock::wall(),
                 username: None,
                 via: None,
                 from: peer.address.to_canonical().to_string(),

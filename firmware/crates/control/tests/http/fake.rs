@@ -12,8 +12,8 @@ use api::settings::{CameraSettings, Settings};
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
-    Answer, Audit, Cameras, EventOrder, EventQuery, Events, Models, NewAudit, SeqBounds,
-    SettingsView, Streams, SystemView,
+    Answer, Audit, Cameras, EventOrder, EventQuery, Events, Models, SeqBounds, SettingsView,
+    Streams, SystemView,
 };
 use edgecam_control::{Certificates, PortError, Ports};
 use futures::FutureExt;
@@ -338,22 +338,10 @@ impl Models for Fake {
 }
 
 impl Audit for Fake {
-    fn append(&self, entry: NewAudit) -> Answer<'_, ()> {
+    fn append(&self, entry: AuditEntry) -> Answer<'_, ()> {
         let mut all = self.audit.lock().unwrap();
-        let NewAudit { username, via, from, operation, path, status, before, after } = entry;
-        let (seq, at) = (all.len() as u64 + 1, jiff::Timestamp::now());
-        all.push(AuditEntry {
-            seq,
-            at,
-            username,
-            via,
-            from,
-            operation,
-            path,
-            status,
-            before,
-            after,
-        });
+        let seq = all.len() as u64 + 1;
+        all.push(AuditEntry { seq, ..entry });
         async { Ok(()) }.boxed()
     }
 

@@ -188,6 +188,17 @@ async fn a_player_shows_name_and_password_with_each_request() {
         server.ask(Method::GET, path, &[("authorization", &header)], "").await
     };
     assert_eq!(get(PASSWORD).await.status, 200);
+    let change = async |more: &[(&str, &str)]| {
+        use base64::Engine as _;
+        let both = base64::engine::general_purpose::STANDARD.encode(format!("{OWNER}:{PASSWORD}"));
+        let header = format!("Basic {both}");
+        let mut headers = vec![("authorization", header.as_str()), ("content-type", MERGE_PATCH)];
+        headers.extend_from_slice(more);
+        server.ask(Method::PATCH, "/api/v1/cameras/front", &headers, "{}").await.status
+    };
+    assert_eq!(change(&[]).await, 200);
+    assert_eq!(change(&[("origin", "http://evil.example")]).await, 403);
+    assert_eq!(change(&[("sec-fetch-site", "cross-site")]).await, 403);
     get("another street").await.problem(401, "unauthenticated");
 }
 

@@ -6,6 +6,7 @@
     reason = "a test may fail by the one and tell by the other"
 )]
 
+mod audit;
 mod damage;
 mod keeping;
 mod kill;
