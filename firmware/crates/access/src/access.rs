@@ -214,7 +214,7 @@ impl Access {
         password: &Secret,
         from: IpAddr,
     ) -> Result<Principal, AccessError> {
-        let key = secret::digest(&format!("{username}\n{}", password.reveal()));
+        let key = secret::digest(format!("{username}\n{}", password.reveal()));
         let known = self.last().players.get(&key).is_some_and(|until| *until > Instant::now());
         if !known {
             self.check_password(username, password, from).await?;
