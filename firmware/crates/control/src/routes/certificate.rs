@@ -21,7 +21,6 @@ fn served(ports: &Ports) -> Result<&Certificates, Failure> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn failure(error: CertificateError) -> Failure {
     let detail = base::error::chain(&error);
     match error {
