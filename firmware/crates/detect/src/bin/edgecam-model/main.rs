@@ -42,3 +42,23 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Quantize(args) => quantize::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_line_of_the_demo_models_script_is_one_that_this_program_takes() {
+        let script = include_str!("../../../../../setup/demo-model.sh").replace("\\\n", " ");
+        let lines =
+            script.lines().filter_map(|line| line.trim().strip_prefix("\"$BIN/edgecam-model\""));
+        let mut seen = 0;
+        for line in lines {
+            let words = line.split_whitespace().map(|word| word.trim_matches('"'));
+            let parsed = Args::try_parse_from(std::iter::once("edgecam-model").chain(words));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().unwrap());
+            seen += 1;
+        }
+        assert!(seen > 0, "the script does not call edgecam-model any more");
+    }
+}
