@@ -97,6 +97,7 @@ impl Session {
             config: config.clone(),
             models: candidates(&model, &lighter),
             meter: seen.clone(),
+            frames: frames.clone(),
             tell: govern,
         };
         let setup = VisionSetup {
