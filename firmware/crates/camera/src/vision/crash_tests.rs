@@ -2,7 +2,7 @@
 //! takes over keeps the tracks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use api::event::EventType;
@@ -89,24 +89,30 @@ impl Site {
         Self { vision: Vision::start(setup).unwrap(), told, frames }
     }
 
+    /// Shows a frame; whether the one before was taken.
+    fn show(&self) -> bool {
+        let size = Size::new(2, 2);
+        let now = monotonic();
+        let frame = Frame {
+            seq: 0,
+            pts: now,
+            captured: now,
+            tapped: now,
+            size,
+            source_size: size,
+            format: PixelFormat::Rgb,
+            colours: domain::Colours::default(),
+            data: vec![0; 12],
+        };
+        self.frames.put(frame).is_none()
+    }
+
     /// Shows frames until `wanted` is told.
     fn until<T>(&mut self, wanted: impl Fn(&Told) -> Option<T>) -> T {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < LONG, "not told in time");
-            let size = Size::new(2, 2);
-            let now = monotonic();
-            self.frames.put(Frame {
-                seq: 0,
-                pts: now,
-                captured: now,
-                tapped: now,
-                size,
-                source_size: size,
-                format: PixelFormat::Rgb,
-                colours: domain::Colours::default(),
-                data: vec![0; 12],
-            });
+            self.show();
             match self.told.try_recv() {
                 Ok(told) => {
                     if let Some(found) = wanted(&told) {
@@ -211,5 +217,66 @@ fn a_lighter_model_that_cannot_be_loaded_is_refused_and_the_one_in_use_stays() {
     assert_eq!(refused, "light");
     let update = site.until_event(EventType::ObjectUpdate);
     assert_eq!(update.model.unwrap().name, "asked");
+    site.vision.stop();
+}
+
+#[test]
+fn the_model_of_the_settings_is_tried_again_after_a_while_and_a_lighter_one_stays_meanwhile() {
+    let good = cars(|_| false);
+    let (broken, tries) = (Arc::new(AtomicBool::new(false)), Arc::<AtomicU32>::default());
+    let (breaks, tried) = (Arc::clone(&broken), Arc::clone(&tries));
+    let load: Load = Box::new(move |model, config| {
+        if model.name() == "asked" && breaks.load(Ordering::SeqCst) {
+            tried.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::Missing {
+                name: "asked".into(),
+                file: "a.bin".into(),
+                dirs: vec![],
+            });
+        }
+        good(model, config)
+    });
+    let mut site = Site::new(load, vec![ModelSource::of(&manifest("light"), &[])]);
+    let status = |site: &mut Site, wanted: &dyn Fn(&api::status::DetectorStatus) -> bool| {
+        site.until(|told| match told {
+            Told::Refused { model } => panic!("{model} was refused"),
+            Told::Detector(status) => wanted(status).then(|| status.clone()),
+            _ => None,
+        })
+    };
+    site.vision.set_pace(Pace { model: "light".into(), ..Pace::default() });
+    status(&mut site, &|status| status.running && status.model == "light");
+    broken.store(true, Ordering::SeqCst);
+    // As the governor says it again and again.
+    for _ in 0..50 {
+        site.vision.set_pace(Pace { model: "asked".into(), ..Pace::default() });
+    }
+    let failing = status(&mut site, &|status| status.error.is_some());
+    assert!(failing.running && failing.error.is_some_and(|error| error.contains("a.bin")));
+    site.until_event(EventType::ObjectUpdate);
+    let tried = tries.load(Ordering::SeqCst);
+    broken.store(false, Ordering::SeqCst);
+    let whole = status(&mut site, &|status| status.model == "asked");
+    assert!(whole.running && tried < 10, "{tried} tries");
+    site.vision.stop();
+}
+
+#[test]
+fn a_detector_at_rest_wants_no_frames_and_looks_at_none_from_before() {
+    let mut site = Site::new(cars(|_| false), Vec::new());
+    site.until_event(EventType::ObjectNew);
+    site.vision.set_pace(Pace { paused: true, model: "asked".into(), ..Pace::default() });
+    site.until(|told| match told {
+        Told::Detector(status) => (!status.running).then_some(()),
+        _ => None,
+    });
+    let begun = Instant::now();
+    site.show();
+    while site.frames.wants(LONG) || !site.show() {
+        assert!(begun.elapsed() < LONG, "frames are wanted, or kept, for nobody");
+        std::thread::yield_now();
+    }
+    site.vision.set_pace(Pace { model: "asked".into(), ..Pace::default() });
+    site.until_event(EventType::ObjectNew);
     site.vision.stop();
 }
