@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use api::settings::Settings;
+use domain::View;
 
-use crate::model::{CameraConfig, DetectorConfig, EncoderConfig};
+use crate::model::{CameraConfig, DetectorConfig, EncoderConfig, Source};
 use crate::pointer;
 
 /// What a change of a setting costs.
@@ -236,10 +237,15 @@ fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
 // Both functions take the configuration apart field by field, so that a new field does not compile
 // until someone decides what it costs.
 
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 9] {
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
     let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
     let DetectorConfig { enabled: _, model, threads, prefer_int8, precision, min_interval: _ } =
         &new.detector;
+    // A camera that scales gives small pictures to who looks at all of one, and large ones to who looks
+    // at parts: which of the two is settled when it starts.
+    let scales = matches!(new.source, Source::Libcamera { .. });
+    let whole = View::default();
+    let becomes_part = scales && (new.view == whole) != (old.view == whole);
     [
         ("/enabled", new.enabled != old.enabled),
         ("/source", new.source != old.source),
@@ -250,6 +256,8 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
         ("/detector/threads", *threads != old.detector.threads),
         ("/detector/prefer_int8", *prefer_int8 != old.detector.prefer_int8),
         ("/detector/precision", *precision != old.detector.precision),
+        ("/detection/region", becomes_part && new.view.region != old.view.region),
+        ("/detection/tiling", becomes_part && new.view.tiling != old.view.tiling),
     ]
 }
 
@@ -385,5 +393,22 @@ mod tests {
         ] {
             assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
         }
+    }
+
+    #[test]
+    fn a_camera_that_scales_starts_again_to_look_at_a_part_of_the_picture_and_to_stop_that() {
+        let camera = |set: &[&str]| {
+            let set = [&["cameras.cam.source=libcamera"], set].concat();
+            settings(&set).config.cameras[0].clone()
+        };
+        let whole = camera(&[]);
+        let left = camera(&["cameras.cam.detection.region=[0, 0, 0.5, 1]"]);
+        let right = camera(&["cameras.cam.detection.region=[0.5, 0, 0.5, 1]"]);
+        let tiled = camera(&["cameras.cam.detection.tiling=two"]);
+        let region = Change::Rebuild(vec!["/detection/region"]);
+        assert_eq!(camera_change(&whole, &left), region);
+        assert_eq!(camera_change(&left, &whole), region);
+        assert_eq!(camera_change(&whole, &tiled), Change::Rebuild(vec!["/detection/tiling"]));
+        assert_eq!(camera_change(&left, &right), Change::Live(vec!["/detection/region"]));
     }
 }
