@@ -48,6 +48,10 @@ pub(crate) struct Args {
     /// A line for every class too
     #[arg(long)]
     classes: bool,
+    /// Writes the mAP into the manifests that are named by their files, for `edgecam-model benchmark` to
+    /// rank them by. One in 8 bits should have been quantized with other pictures
+    #[arg(long, conflicts_with = "tiling")]
+    record: bool,
     /// Number format of the network's insides: auto, full, half or bfloat
     #[arg(long, default_value_t = Precision::Full)]
     precision: Precision,
@@ -130,7 +134,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let test = Test { annotations: &annotations, truth: &truth, python, options, view };
 
     let mut all_close = true;
-    for (manifest, files) in args.choice.models()? {
+    for (at, (manifest, files)) in args.choice.models()?.into_iter().enumerate() {
         let results = test.detect(&manifest, &files, frames.iter())?;
         let Scores { map, ap50, small, classes } = test.judge(&results)?;
         let exact = is_default && args.precision == Precision::Full && args.tiling == Tiling::Off;
@@ -144,6 +148,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} small {small:.1} reference {reference}{verdict}"
         );
         writeln!(std::io::stdout(), "{line}")?;
+        if let Some(file) = args.choice.manifest_file(at).filter(|_| args.record) {
+            package::record_map(file, map)?;
+        }
         for class in classes.iter().filter(|_| args.classes) {
             writeln!(std::io::stdout(), "accuracy {model} {size} {class}")?;
         }

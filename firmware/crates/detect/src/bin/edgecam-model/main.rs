@@ -61,4 +61,14 @@ mod tests {
         }
         assert!(seen > 0, "the script does not call edgecam-model any more");
     }
+
+    #[test]
+    fn the_camera_in_the_help_is_the_one_that_there_is_by_default() {
+        use clap::CommandFactory as _;
+        let loaded = config::load(&config::Layers::default()).unwrap();
+        let address = format!("/api/v1/cameras/{}", loaded.config.cameras[0].id);
+        let mut args = Args::command();
+        let help = args.find_subcommand_mut("quantize").unwrap().render_long_help().to_string();
+        assert!(help.contains(&address), "{help}");
+    }
 }
