@@ -126,15 +126,16 @@ impl ModelLibrary {
     }
 
     /// The installed models that know what `asked` knows, whose input is no larger, and that can be
-    /// fed with frames scaled for it: by input area from large to small, then by family.
+    /// fed with frames scaled for it: by input area from large to small, then by family. Below one in
+    /// 8 bits, those that there are in 8 bits too take the places of the others.
     pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
         let area = |model: &ModelManifest| model.input.width * model.input.height;
         let knows = |model: &ModelManifest| BTreeSet::from_iter(model.labels.names());
         let mut lighter: Vec<_> = self
             .all()
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
-            // What 8 bits were preferred to is not lighter.
-            .filter(|model| format!("{}{INT8_SUFFIX}", model.name) != asked.name)
+            // What 8 bits are preferred to is not lighter.
+            .filter(|model| !(asked.name.ends_with(INT8_SUFFIX) && self.has_int8(model)))
             // The same classes in another order are a matter of names; other classes are the mark of
             // a model that was trained for something else, such as the drawn street.
             .filter(|model| knows(model) == knows(asked))
@@ -146,6 +147,12 @@ impl ModelLibrary {
             (Reverse(area(model)), model.family != asked.family, model.name.clone())
         });
         lighter
+    }
+
+    /// Whether the version of `model` in 8-bit integers is installed.
+    fn has_int8(&self, model: &ModelManifest) -> bool {
+        let int8 = self.manifests.get(&format!("{}{INT8_SUFFIX}", model.name));
+        int8.is_some_and(|int8| self.is_installed(int8))
     }
 
     /// Folders with model files, in the order in which they are looked through.
@@ -355,15 +362,51 @@ mod tests {
         assert_eq!(names("nanodet-m_416"), letterboxed);
     }
 
+    /// Puts a manifest beside that in `text`: of its version in 8 bits, with files `int8.*`.
+    fn put_int8(folder: &Path, text: &str) {
+        let float: ModelManifest = toml::from_str(text).unwrap();
+        let name = format!("{}{INT8_SUFFIX}", float.name);
+        let file = |file: &ModelFile, kind: &str| ModelFile {
+            file: format!("int8.{kind}"),
+            ..file.clone()
+        };
+        let (param, bin) = (file(&float.param, "param"), file(&float.bin, "bin"));
+        let int8 =
+            toml::to_string(&ModelManifest { name: name.clone(), param, bin, ..float }).unwrap();
+        fs::write(folder.join(format!("{name}.toml")), int8).unwrap();
+    }
+
+    #[test]
+    fn below_a_model_in_8_bits_are_those_in_8_bits_where_they_are_installed() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        let manifests = [BUILT_IN[0], BUILT_IN[2], BUILT_IN[3]];
+        manifests.iter().skip(1).for_each(|text| put_int8(&folder, text));
+        let library = library(data.path());
+        for file in ["nanodet_m", "nanodet_plus_m", "int8"] {
+            for kind in ["param", "bin"] {
+                fs::write(folder.join(format!("{file}.{kind}")), "").unwrap();
+            }
+        }
+        let names = |asked: &str| -> Vec<String> {
+            let lighter = library.lighter_than(library.get(asked).unwrap());
+            lighter.into_iter().map(|model| model.name.clone()).collect()
+        };
+        let int8 = names("nanodet-plus-m_416_int8");
+        let (first, float) =
+            ("nanodet-plus-m_320_int8".to_owned(), "nanodet-plus-m_320".to_owned());
+        assert!(int8.contains(&first) && !int8.contains(&float), "{int8:?}");
+        assert!(int8.contains(&"nanodet-m_320".to_owned()), "it has no other version: {int8:?}");
+        assert!(names("nanodet-plus-m_416").contains(&float), "32 bits may be what is wanted");
+    }
+
     #[test]
     fn eight_bits_are_taken_where_they_are_preferred_and_installed() {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        let int8 = BUILT_IN[0]
-            .replacen("nanodet-m_320", "nanodet-m_320_int8", 1)
-            .replace("\"nanodet_m.", "\"int8.");
-        fs::write(folder.join("int8.toml"), int8).unwrap();
+        put_int8(&folder, BUILT_IN[0]);
         let library = ModelLibrary::open(data.path()).unwrap();
         let chosen = |prefer_int8| {
             let model = Some("nanodet-m_320".to_owned());
