@@ -67,7 +67,9 @@ pub struct DetectionSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_fps: Option<f32>,
     /// The part of the picture that is looked at, as `[x, y, width, height]`: shares of the picture,
-    /// inside it, each side at least 0.05. A smaller part shows smaller objects.
+    /// inside it, each side at least 0.05. A smaller part shows smaller objects. A camera with a
+    /// `libcamera` source has to start again where this or `tiling` begins or ends to ask for less than
+    /// the whole in one look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<[f32; 4]>,
     /// In how many looks that part is seen: for objects that are too small for one.
