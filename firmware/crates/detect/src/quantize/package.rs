@@ -143,6 +143,9 @@ fn check(quantized: &Quantized) -> Result<(), QuantizeError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::super::{Options, Quantizer};
     use super::*;
 
     #[test]
@@ -155,5 +158,38 @@ mod tests {
         let after = crate::manifest::load(&file).unwrap();
         assert_eq!(after, ModelManifest { coco_map: Some(26.1), ..before });
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    /// The demo model in 8 bits, as far as one grey picture tells.
+    fn quantized(manifest: &ModelManifest, files: &ModelFiles) -> Quantized {
+        let network = read(manifest, files).unwrap();
+        let (options, outputs) = (Options::default(), outputs(manifest));
+        let job = Quantizer {
+            network: &network,
+            options: &options,
+            outputs: &outputs,
+            progress: &mut |_| {},
+            cancel: &AtomicBool::new(false),
+        };
+        let (width, height) = (manifest.input.width as usize, manifest.input.height as usize);
+        job.run(&[ncnn::Mat::filled(width, height, 3, 0.5).unwrap()]).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_is_written_again_replaces_the_old_files_and_does_not_change_them() {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo");
+        let float = crate::manifest::load(&demo.join("demo.toml")).unwrap();
+        let mut made = quantized(&float, &locate::locate(&float, &[demo]).unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let first = write(dir.path(), &float, &made).unwrap();
+        // As whoever has the file open sees it.
+        let open = dir.path().join("open");
+        std::fs::hard_link(&first.files.bin, &open).unwrap();
+        let before = made.bin.clone();
+        *made.bin.last_mut().unwrap() ^= 1;
+        let second = write(dir.path(), &float, &made).unwrap();
+        assert_eq!(std::fs::read(open).unwrap(), before);
+        assert_eq!(std::fs::read(&second.files.bin).unwrap(), made.bin);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4, "nothing else is left");
     }
 }
