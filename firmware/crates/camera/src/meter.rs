@@ -17,6 +17,8 @@ pub(crate) struct VisionMeter {
     pub(crate) inferred: u64,
     /// Frames that a newer one replaced before the detector was free.
     pub(crate) skipped: u64,
+    /// Frames that the motion gate passed over.
+    pub(crate) gated: u64,
     /// Objects tracked now.
     pub(crate) tracks: u32,
     /// The network's own time.
@@ -61,6 +63,7 @@ impl Default for VisionMeter {
         Self {
             inferred: 0,
             skipped: 0,
+            gated: 0,
             tracks: 0,
             infer: window(),
             preprocess: window(),
@@ -125,6 +128,7 @@ impl Meter {
             inferred_frames: vision.inferred,
             infer_fps: self.rates.infer_fps,
             skipped_frames: vision.skipped,
+            gated_frames: vision.gated,
             tracks: vision.tracks,
             infer: quantiles(&vision.infer),
             preprocess: quantiles(&vision.preprocess),
