@@ -43,6 +43,11 @@ impl VisionMeter {
             self.calls.push(time);
         }
     }
+
+    /// Frames that are dealt with: one without anything new is not missed.
+    pub(crate) fn done(&self) -> u64 {
+        self.inferred + self.gated
+    }
 }
 
 /// The meter of the detector's thread, and of those who read it.
@@ -195,6 +200,15 @@ mod tests {
         let second = meter.stats(Duration::from_millis(1100), &at(31), &vision);
         assert_eq!((first.fps, second.fps), (30.0, 30.0));
         assert_eq!(second.frames, 31);
+    }
+
+    #[test]
+    fn a_frame_that_was_passed_over_is_neither_an_inference_nor_missed() {
+        let mut meter = Meter::new(Duration::ZERO);
+        let vision = VisionMeter { inferred: 1, gated: 19, skipped: 40, ..VisionMeter::default() };
+        assert_eq!(vision.done(), 20);
+        let stats = meter.stats(Duration::from_secs(2), &Stats::default(), &vision);
+        assert_eq!((stats.gated_frames, stats.skipped_frames, stats.infer_fps), (19, 40, 0.5));
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl MotionGate {
 
     fn differs(&mut self) -> bool {
         let (seen, fresh) = (&self.seen, &self.fresh);
-        if fresh.cells.is_empty() || seen.size != fresh.size {
+        let comparable = seen.size == fresh.size && seen.cells.len() == fresh.cells.len();
+        if !comparable || fresh.cells.is_empty() {
             return true;
         }
         self.differences.clear();

@@ -180,13 +180,12 @@ impl Loop {
     fn sample(&mut self) -> Sample {
         let (celsius, throttled) = (self.sensors.celsius(), self.sensors.throttled());
         let mut meter = self.setup.meter.lock();
-        let done = meter.inferred + meter.gated;
         Sample {
             celsius,
             throttled,
             calls: std::mem::take(&mut meter.calls),
-            offered: self.setup.frames.overwritten() + done,
-            inferred: done,
+            offered: self.setup.frames.overwritten() + meter.done(),
+            inferred: meter.done(),
             latencies: std::mem::take(&mut self.latencies),
         }
     }
