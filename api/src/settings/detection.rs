@@ -75,6 +75,15 @@ pub struct DetectionSettings {
     /// In how many looks that part is seen: for objects that are too small for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tiling: Option<Tiling>,
+    /// Whether a frame that shows nothing new against the one last looked at is passed over. Objects that
+    /// stand are taken to be there still; while one is not found, or not sure yet, every frame is looked
+    /// at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motion_gate: Option<bool>,
+    /// With the motion gate, a frame is looked at in any case once the last look is this long ago, in
+    /// seconds, 0.1..=60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motion_refresh_s: Option<f32>,
     /// Least score of a box, 0..=1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f32>,

@@ -101,6 +101,8 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/detection/max_fps", Cost::Live),
     ("/cameras/*/detection/region", Cost::Live),
     ("/cameras/*/detection/tiling", Cost::Live),
+    ("/cameras/*/detection/motion_gate", Cost::Live),
+    ("/cameras/*/detection/motion_refresh_s", Cost::Live),
     ("/cameras/*/detection/score_threshold", Cost::Live),
     ("/cameras/*/detection/class_thresholds/*", Cost::Live),
     ("/cameras/*/detection/size_thresholds", Cost::Live),
@@ -261,7 +263,7 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 14] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 16] {
     let CameraConfig {
         id: _,
         name,
@@ -271,6 +273,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         encoder,
         detector,
         view,
+        motion,
         detection,
         tracker,
         history,
@@ -287,6 +290,11 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
         ("/detection/region", view.region != old.view.region),
         ("/detection/tiling", view.tiling != old.view.tiling),
+        ("/detection/motion_gate", motion.is_some() != old.motion.is_some()),
+        (
+            "/detection/motion_refresh_s",
+            motion.zip(old.motion).is_some_and(|(new, old)| new != old),
+        ),
         ("/detection", *detection != old.detection),
         ("/tracker", *tracker != old.tracker),
         ("/history", *history != old.history),
@@ -378,6 +386,8 @@ mod tests {
             ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
             ("cameras.cam.detection.region=[0.5, 0, 0.5, 1]", "/detection/region"),
             ("cameras.cam.detection.tiling=two", "/detection/tiling"),
+            ("cameras.cam.detection.motion_gate=false", "/detection/motion_gate"),
+            ("cameras.cam.detection.motion_refresh_s=5", "/detection/motion_refresh_s"),
             ("cameras.cam.overlay.boxes=false", "/overlay"),
             ("thermal.max_temp_c=60", "/thermal"),
             ("governor.calm_s=90", "/governor"),

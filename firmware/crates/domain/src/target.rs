@@ -63,6 +63,8 @@ pub(crate) struct Target {
     /// nothing away.
     whole: BBox,
     velocity_samples: u32,
+    /// When it was last found by a look; since then it was held, if anything.
+    looked: Duration,
     anchor: BBox,
     anchored: Duration,
     votes: Vec<(ClassId, f32)>,
@@ -91,6 +93,7 @@ impl Target {
             found: true,
             whole: bbox,
             velocity_samples: 0,
+            looked: at,
             anchor: bbox,
             anchored: at,
             votes: vec![(class, score)],
@@ -102,7 +105,7 @@ impl Target {
         self.track.id = id;
     }
 
-    /// Time since it was last found.
+    /// Time since it was last found, or held.
     pub(crate) fn gap(&self, at: Duration) -> Duration {
         at.saturating_sub(self.track.last_seen)
     }
@@ -132,7 +135,8 @@ impl Target {
     /// Yang et al., "Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
     /// Easier by Buffering the Matching Space", WACV 2023).
     pub(crate) fn overlap(&self, at: Duration, bbox: BBox, reach_per_second: f32) -> f32 {
-        let reach = (reach_per_second * self.gap(at).as_secs_f32()).clamp(0.0, MAX_REACH);
+        let unseen = at.saturating_sub(self.looked).as_secs_f32();
+        let reach = (reach_per_second * unseen).clamp(0.0, MAX_REACH);
         self.overlap_within(at, bbox, reach)
     }
 
@@ -174,6 +178,7 @@ impl Target {
         track.score = detection.score;
         track.top_score = track.top_score.max(detection.score);
         track.last_seen = at;
+        self.looked = at;
         track.hits = track.hits.saturating_add(1);
         track.state = TrackState::Confirmed;
         self.found = true;
@@ -183,6 +188,16 @@ impl Target {
         }
         self.vote(detection);
         self.settle(at, &params.stationary);
+    }
+
+    /// Takes it to be where it was: the picture did not change. Its velocity is forgotten as one that is
+    /// no longer measured; how far it went in all is measured by the next look.
+    pub(crate) fn hold(&mut self, at: Duration, params: &StationaryParams) {
+        let kept = (-self.gap(at).as_secs_f32() / VELOCITY_MEMORY.as_secs_f32()).exp();
+        let velocity = &mut self.track.velocity;
+        (velocity.x, velocity.y) = (velocity.x * kept, velocity.y * kept);
+        self.track.last_seen = at;
+        self.settle(at, params);
     }
 
     /// Notes that it was not found.
@@ -213,7 +228,7 @@ impl Target {
 
     /// Takes what is seen of it as a measure of where all of it is, and how it moves.
     fn measure(&mut self, at: Duration, seen: BBox) {
-        let gap = self.gap(at);
+        let gap = at.saturating_sub(self.looked);
         let expected = self.carried(self.whole, at);
         let (old, seconds) = (self.whole, gap.as_secs_f32());
         let across = Span::of(old.x, old.w).measure(

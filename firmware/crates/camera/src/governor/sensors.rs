@@ -68,7 +68,7 @@ pub(crate) struct Sample {
     pub(crate) calls: Vec<Duration>,
     /// Frames that were there for the detector since the start.
     pub(crate) offered: u64,
-    /// Frames that it looked at since the start.
+    /// Frames that it looked at, or did not need to, since the start.
     pub(crate) inferred: u64,
     /// Times from the tap to the store, of events since the last look.
     pub(crate) latencies: Vec<Duration>,

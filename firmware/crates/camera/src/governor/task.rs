@@ -184,8 +184,8 @@ impl Loop {
             celsius,
             throttled,
             calls: std::mem::take(&mut meter.calls),
-            offered: self.setup.frames.overwritten() + meter.inferred,
-            inferred: meter.inferred,
+            offered: self.setup.frames.overwritten() + meter.done(),
+            inferred: meter.done(),
             latencies: std::mem::take(&mut self.latencies),
         }
     }

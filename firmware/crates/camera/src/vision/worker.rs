@@ -9,12 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use api::event::ModelRef;
 use api::status::DetectorStatus;
 use base::clock::monotonic;
 use base::slot::Taken;
 use config::CameraConfig;
 use detect::Found;
-use domain::{Frame, Labels};
+use domain::{Frame, Labels, MotionGate};
 
 use super::eye::Eye;
 use super::follow::Follow;
@@ -45,6 +46,8 @@ pub(super) struct Worker {
     meter: SharedMeter,
     labels: Labels,
     eye: Option<Eye>,
+    /// Tells which frames need no look; `None`: all do.
+    gate: Option<MotionGate>,
     pace: Pace,
     status: DetectorStatus,
     follow: Follow,
@@ -75,6 +78,7 @@ impl Worker {
             pace: Pace { model: setup.model.name().to_owned(), ..Pace::default() },
             labels,
             eye: None,
+            gate: None,
             status,
             last_frame: monotonic(),
             took: Duration::ZERO,
@@ -201,16 +205,18 @@ impl Worker {
     }
 
     /// Gives the detector its view and its parameters; ones that do not fit the model are told and
-    /// leave the old ones in force.
+    /// leave the old ones in force. What was looked at before is to be looked at again.
     fn set_params(&mut self) {
         let Some(eye) = &mut self.eye else { return };
-        eye.set_view(self.setup.config.view);
+        let view = self.setup.config.view;
+        self.gate = self.setup.config.motion.map(|motion| MotionGate::new(motion, view.region));
+        eye.set_view(view);
         let error = eye.set_params(&self.setup.config.detection).err();
         self.tell_status(|status| status.error = error.map(|e| base::error::chain(&e)));
     }
 
     fn rest(&mut self) {
-        self.follow.go_blind(monotonic());
+        self.go_blind(monotonic());
         // What is looked at after the rest is to be of then.
         if let Taken::Value(frame) = self.setup.frames.take(Duration::ZERO) {
             self.setup.frames.give_back(frame);
@@ -309,8 +315,13 @@ impl Worker {
         let Some(eye) = &mut self.eye else { return };
         let began = Instant::now();
         self.next_infer = began + interval;
-        self.setup.frames.want_at(began + self.took.max(interval));
         let mut model = eye.model().clone();
+        let still = self.gate.as_mut().is_some_and(|gate| gate.is_still(frame));
+        if still && self.follow.is_settled() {
+            self.pass_over(frame, model);
+            return;
+        }
+        self.setup.frames.want_at(began + self.took.max(interval));
         let found = eye.detect(frame);
         self.took = began.elapsed();
         let found = match found {
@@ -319,10 +330,14 @@ impl Worker {
                 let sentence = base::error::chain(&error);
                 self.failing = true;
                 self.tell_status(|status| status.error = Some(sentence));
+                self.forget_look();
                 self.go_blind_when_late();
                 return;
             }
         };
+        if let Some(gate) = &mut self.gate {
+            gate.looked();
+        }
         let inferred = monotonic();
         self.last_frame = inferred;
         measure(&self.meter, self.setup.frames.overwritten(), frame, found, inferred);
@@ -334,10 +349,33 @@ impl Worker {
         }
     }
 
+    /// Carries on over a frame that shows nothing new: it is neither looked at nor missed.
+    fn pass_over(&mut self, frame: &Frame, model: ModelRef) {
+        let now = monotonic();
+        self.last_frame = now;
+        let mut meter = self.meter.lock();
+        meter.gated += 1;
+        meter.skipped = self.setup.frames.overwritten();
+        drop(meter);
+        self.follow.hold(frame, Seen { tapped: frame.tapped, inferred: now, model });
+    }
+
     fn go_blind_when_late(&mut self) {
         let now = monotonic();
         if now.saturating_sub(self.last_frame) > blind_after(self.interval()) {
-            self.follow.go_blind(now);
+            self.go_blind(now);
+        }
+    }
+
+    fn go_blind(&mut self, now: Duration) {
+        self.forget_look();
+        self.follow.go_blind(now);
+    }
+
+    /// The next frame is looked at, whatever it shows.
+    fn forget_look(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            gate.forget();
         }
     }
 
