@@ -9,7 +9,7 @@ use crate::track::Velocity;
 
 /// Soon is within this, in seconds.
 const SOON: f32 = 3.0;
-/// As near to the edge as this the way back is watched: a quarter of its length from it.
+/// From as near to the edge as this on, the way back is watched: a quarter of its length from it.
 const NEAR: f32 = 1.25;
 /// Farther back than this it does not come, in shares of its length: cut boxes are not exact.
 const BACK: f32 = 0.3;
@@ -28,8 +28,10 @@ impl Leaving {
         let outwards = [-velocity.x, velocity.x, -velocity.y, velocity.y];
         let (reach, seen, lengths) = (reach(whole), reach(seen), lengths(whole));
         for edge in 0..4 {
-            let leaves = reach[edge] < NEAR * lengths[edge] && reach[edge] < SOON * outwards[edge];
             let least = &mut self.0[edge];
+            let near = reach[edge] < NEAR * lengths[edge] && reach[edge] < SOON * outwards[edge];
+            // The next look may be at the one who comes in: that does not end it at once.
+            let leaves = near || (least.is_finite() && outwards[edge] > 0.0);
             *least = if leaves { least.min(seen[edge]) } else { f32::INFINITY };
         }
     }
@@ -61,33 +63,34 @@ mod tests {
         BBox::new(reach - 0.1, 0.4, 0.1, 0.2).clamped()
     }
 
-    fn after(velocity: Velocity, reaches: &[f32]) -> impl Fn(f32) -> bool {
+    fn after(steps: &[(Velocity, f32)]) -> impl Fn(f32) -> bool + use<> {
         let mut leaving = Leaving::NOT;
         let whole = |reach: f32| BBox::new(reach - 0.1, 0.4, 0.1, 0.2);
-        reaches.iter().for_each(|r| leaving.note(whole(*r), velocity, cut(*r)));
-        let last = whole(reaches[reaches.len() - 1]);
+        steps.iter().for_each(|(v, reach)| leaving.note(whole(*reach), *v, cut(*reach)));
+        let last = whole(steps[steps.len() - 1].1);
         move |reach| leaving.excludes(last, cut(reach))
     }
 
     #[test]
     fn what_goes_out_does_not_come_in_but_may_be_seen_inexactly() {
-        let excludes = after(TO_THE_LEFT, &[0.08, 0.07, 0.06]);
+        let excludes = after(&[0.08, 0.07, 0.06].map(|reach| (TO_THE_LEFT, reach)));
         assert!(!excludes(0.05) && !excludes(0.07) && !excludes(0.089));
         assert!(excludes(0.091));
     }
 
     #[test]
     fn what_creeps_back_in_is_held_against_the_least_that_was_seen() {
-        assert!(after(TO_THE_LEFT, &[0.03, 0.04, 0.05])(0.065));
+        let excludes = after(&[0.08, 0.09, 0.13].map(|reach| (TO_THE_LEFT, reach)));
+        assert!(excludes(0.12), "though it is not near the edge any more");
     }
 
     #[test]
     fn what_stays_comes_in_or_is_far_from_the_edge_may_go_anywhere() {
         let slow = Velocity { x: -0.01, y: 0.0 };
         let inwards = Velocity { x: 0.1, y: 0.0 };
-        assert!(!after(slow, &[0.08])(0.2));
-        assert!(!after(inwards, &[0.08])(0.2));
-        assert!(!after(TO_THE_LEFT, &[0.2])(0.3));
-        assert!(!after(TO_THE_LEFT, &[0.08, 0.2])(0.3), "it has come in after all");
+        assert!(!after(&[(slow, 0.08)])(0.2));
+        assert!(!after(&[(inwards, 0.08)])(0.2));
+        assert!(!after(&[(TO_THE_LEFT, 0.2)])(0.3));
+        assert!(!after(&[(TO_THE_LEFT, 0.08), (inwards, 0.09)])(0.2), "it has turned");
     }
 }
