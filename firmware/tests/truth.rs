@@ -3,7 +3,7 @@
 
 mod harness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use api::event::{Direction, Event, Kind, Phase};
@@ -18,7 +18,7 @@ use ulid::Ulid;
 const SEED: u64 = 1;
 /// Frames a second of the source.
 const FPS: u32 = 25;
-/// Boxes are shares of the picture: a small one tells them as well.
+/// A small picture, so that a busy machine has time left to look at it.
 const SIZE: Size = Size::new(640, 360);
 /// How long the street is judged.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,8 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const STARTS: Duration = Duration::from_secs(60);
 /// What is watched in the end is no longer than asked for by more than this.
 const OVERRUN: Duration = Duration::from_secs(15);
-/// Looks that a stay of [`LEAST_STAY`] has at the default rate; a busy machine needs longer for them.
-const LOOKS: f64 = 20.0;
+/// Who was looked at less often than this, since the machine is busy, may be missed. At the default rate
+/// that is nobody who is in view for [`LEAST_STAY`], and nobody who gets as far as the line.
+const LOOKS: f64 = 8.0;
 
 /// How long a track is remembered by default, as the daemon that runs here has it.
 fn memory() -> Duration {
@@ -120,6 +121,11 @@ fn start() -> EdgeCam {
     let setup = Setup::new().away_from_the_checkout().set("media_server.enabled=false");
     let setup = setup.set(&format!("detector.model={}", manifest::demo::NAME));
     let setup = setup.set(&format!("cameras.cam.scene_seed={SEED}"));
+    let setup = setup.set(&format!("cameras.cam.video.width={}", SIZE.width));
+    let setup = setup.set(&format!("cameras.cam.video.height={}", SIZE.height));
+    let setup = setup.set(&format!("cameras.cam.video.fps={FPS}"));
+    // It would give way to whatever else this machine does.
+    let setup = setup.set("governor.enabled=false");
     let setup = setup.set("cameras.cam.lines.middle.from=[0.5,0.0]");
     setup.set("cameras.cam.lines.middle.to=[0.5,1.0]").start()
 }
@@ -127,7 +133,10 @@ fn start() -> EdgeCam {
 /// What was announced until the street was watched for long enough, and the looks a second.
 fn announced(edgecam: &EdgeCam) -> (Vec<Event>, f64) {
     let subscriber = edgecam.subscriber();
-    let events = || subscriber.events().into_iter().map(|(_, event)| event).collect::<Vec<_>>();
+    let of_picture = |event: &Event| event.object.is_some();
+    let events = || -> Vec<_> {
+        subscriber.events().into_iter().map(|(_, event)| event).filter(of_picture).collect()
+    };
     until("something is announced", PATIENCE, || !events().is_empty());
     let (begun, looked) = (Instant::now(), inferred(edgecam));
     until("the street was watched", PATIENCE, || {
@@ -139,20 +148,27 @@ fn announced(edgecam: &EdgeCam) -> (Vec<Event>, f64) {
     (events(), rate)
 }
 
-/// Holds what was counted against the truth, by label and in sum.
-fn hold(truth: &Crossings, counted: &Crossings) {
-    println!("crossed: {truth:?}\ncounted: {counted:?}");
-    let mut sums = [[0_u32; 2]; 2];
-    for label in truth.keys().chain(counted.keys().filter(|label| !truth.contains_key(*label))) {
-        let of = |crossings: &Crossings| crossings.get(label).copied().unwrap_or_default();
-        for side in 0..2 {
-            let both = [of(truth)[side], of(counted)[side]];
-            assert!(both[0].abs_diff(both[1]) <= 1, "{label}: {truth:?} {counted:?}");
-            (sums[0][side], sums[1][side]) = (sums[0][side] + both[0], sums[1][side] + both[1]);
+/// Holds what was counted against the crossings that had to be and those that could be counted, by
+/// label and in sum.
+fn hold(sure: &Crossings, all: &Crossings, counted: &Crossings) {
+    println!("crossed: {all:?}\ncounted: {counted:?}");
+    let of = |crossings: &Crossings, label: &String, side: usize| {
+        crossings.get(label).map_or(0, |both| both[side])
+    };
+    let labels: BTreeSet<_> = all.keys().chain(counted.keys()).collect();
+    for side in 0..2 {
+        let (mut least, mut most, mut told) = (0, 0, 0);
+        for label in &labels {
+            let (from, to) = (of(sure, label, side), of(all, label, side));
+            let told_of = of(counted, label, side);
+            assert!(
+                told_of + 1 >= from && told_of <= to + 1,
+                "{label}: {told_of} are not {from} to {to}"
+            );
+            (least, most, told) = (least + from, most + to, told + told_of);
         }
+        assert!(told + 1 >= least && told <= most + 1, "{told} are not {least} to {most}");
     }
-    let off = (0..2).map(|side| sums[0][side].abs_diff(sums[1][side])).max();
-    assert!(off <= Some(1), "{truth:?} {counted:?}");
 }
 
 #[test]
@@ -163,8 +179,8 @@ fn a_minute_of_announcements_is_what_happened_on_the_street() {
     let (record, lives) = (truth(), lives(&events, first));
     let offset = offset(&record, &lives);
     let window = [offset + MARGIN, offset + MARGIN + MINUTE];
-    let least_stay = LEAST_STAY.max(Duration::from_secs_f64(LOOKS / rate));
-    let terms = Terms { memory: memory(), least_stay, window };
+    let known = Duration::from_secs_f64(LOOKS / rate);
+    let terms = Terms { memory: memory(), least_stay: LEAST_STAY.max(known), window };
     let verdict = record.judge(&moved(&lives, offset), terms);
     println!("{rate:.1} looks a second; the source ran {offset:?} before");
     print!("{verdict}");
@@ -172,5 +188,6 @@ fn a_minute_of_announcements_is_what_happened_on_the_street() {
     assert!(verdict.right() * 100 >= verdict.stays.len() * 95, "{verdict}");
     assert!(verdict.false_lives.len() * 100 <= verdict.lives * 2, "{verdict}");
     let counted = crossed(&events, window.map(|at| first + at - offset));
-    hold(&record.crossings(0.5, window), &counted);
+    let crossings = |known| record.crossings(0.5, window, known);
+    hold(&crossings(known), &crossings(Duration::ZERO), &counted);
 }

@@ -142,7 +142,7 @@ fn minute(
     let terms = Terms { memory, least_stay: LEAST_STAY, window: MINUTE };
     Minute {
         verdict: record.judge(&lives, terms),
-        crossings: compared(&record.crossings(MIDDLE, MINUTE), &counts[0].totals),
+        crossings: compared(&record.crossings(MIDDLE, MINUTE, Duration::ZERO), &counts[0].totals),
     }
 }
 
