@@ -26,14 +26,6 @@ use sha2::{Digest, Sha256};
 pub(crate) use choice::{ModelChoice, Pictures};
 pub(crate) use keeper::ModelKeeper;
 
-/// Manifests that come with the product.
-const BUILT_IN: [&str; 5] = [
-    include_str!("../models/nanodet_m_320.toml"),
-    include_str!("../models/nanodet_m_416.toml"),
-    include_str!("../models/nanodet_plus_m_320.toml"),
-    include_str!("../models/nanodet_plus_m_416.toml"),
-    demo::MANIFEST,
-];
 /// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
 const INT8_SUFFIX: &str = "_int8";
 /// Folders to look for model files in, before all others; separated by `:`.
@@ -75,18 +67,10 @@ impl ModelLibrary {
     /// # Errors
     /// As [`Self::open`].
     pub(crate) fn in_folder(own: PathBuf) -> anyhow::Result<Self> {
-        let mut manifests = BTreeMap::new();
-        for text in BUILT_IN {
-            let manifest: ModelManifest =
-                toml::from_str(text).context("a built-in model manifest")?;
-            manifests.insert(manifest.name.clone(), manifest);
-        }
+        let by_name = |model: ModelManifest| (model.name.clone(), model);
+        let mut manifests: BTreeMap<_, _> = manifest::built_in().into_iter().map(by_name).collect();
         for path in manifests_in(&own) {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            let manifest: ModelManifest = toml::from_str(&text)
-                .with_context(|| format!("the model manifest {} is not valid", path.display()))?;
-            manifests.insert(manifest.name.clone(), manifest);
+            manifests.extend([by_name(manifest::load(&path)?)]);
         }
         let named = std::env::var_os(DIRS_VAR).unwrap_or_default();
         let mut dirs: Vec<PathBuf> =
@@ -362,9 +346,8 @@ mod tests {
         assert_eq!(names("nanodet-m_416"), letterboxed);
     }
 
-    /// Puts a manifest beside that in `text`: of its version in 8 bits, with files `int8.*`.
-    fn put_int8(folder: &Path, text: &str) {
-        let float: ModelManifest = toml::from_str(text).unwrap();
+    /// Puts a manifest of the version of `float` in 8 bits into `folder`, with files `int8.*`.
+    fn put_int8(folder: &Path, float: ModelManifest) {
         let name = format!("{}{INT8_SUFFIX}", float.name);
         let file = |file: &ModelFile, kind: &str| ModelFile {
             file: format!("int8.{kind}"),
@@ -381,8 +364,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        let manifests = [BUILT_IN[0], BUILT_IN[2], BUILT_IN[3]];
-        manifests.iter().skip(1).for_each(|text| put_int8(&folder, text));
+        manifest::built_in().drain(2..4).for_each(|float| put_int8(&folder, float));
         let library = library(data.path());
         for file in ["nanodet_m", "nanodet_plus_m", "int8"] {
             for kind in ["param", "bin"] {
@@ -406,7 +388,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        put_int8(&folder, BUILT_IN[0]);
+        put_int8(&folder, manifest::built_in().remove(0));
         let library = ModelLibrary::open(data.path()).unwrap();
         let chosen = |prefer_int8| {
             let model = Some("nanodet-m_320".to_owned());
@@ -432,8 +414,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        let mine = BUILT_IN[0].replacen("nanodet-m_320", "mine", 1);
-        fs::write(folder.join("mine.toml"), mine).unwrap();
+        let mut mine = manifest::built_in().remove(0);
+        mine.name = "mine".into();
+        fs::write(folder.join("mine.toml"), toml::to_string(&mine).unwrap()).unwrap();
         assert!(ModelLibrary::open(data.path()).unwrap().get("mine").is_ok());
         fs::write(folder.join("broken.toml"), "name = 1").unwrap();
         let error = format!("{:#}", ModelLibrary::open(data.path()).unwrap_err());

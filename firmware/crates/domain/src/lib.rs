@@ -24,6 +24,7 @@
 //! | [`backtest`] | what other rules would have made of it |
 //! | `association` | which track is which detection: linear assignment (private) |
 //! | `span` | where the whole of a box lies when a part is seen, along one axis (private) |
+//! | `leaving` | who leaves the picture, and what cannot be it any more (private) |
 //! | `target` | motion, class votes and anchor of one followed object (private) |
 //! | `object` | zones, ways past lines and reports of one object (private) |
 //! | `exact` | points, segments and polygons without rounding (private) |
@@ -37,6 +38,7 @@ pub mod frame;
 pub mod geometry;
 pub mod happening;
 pub mod history;
+mod leaving;
 pub mod lines;
 pub mod motion;
 mod object;

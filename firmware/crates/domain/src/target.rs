@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use crate::detection::{ClassId, Detection};
 use crate::geometry::BBox;
+use crate::leaving::Leaving;
 use crate::span::Span;
 use crate::track::{Track, TrackId, TrackState, Velocity, moved};
 use crate::tracker::{StationaryParams, TrackerParams};
 
-/// Time over which velocity is averaged once there are enough samples.
-pub(crate) const VELOCITY_MEMORY: Duration = Duration::from_millis(500);
+/// Time over which velocity is averaged once there are enough samples: as long as what is hidden for a
+/// second or two has to be found again by it, though it was seen in part only for the last half second.
+pub(crate) const VELOCITY_MEMORY: Duration = Duration::from_millis(1500);
 
 /// Fastest motion that is believed, in shares of the picture per second. A wrong pair over a short
 /// time must not send a track off.
@@ -27,9 +29,12 @@ const MIN_GAP: Duration = Duration::from_millis(1);
 /// already a guess.
 const MAX_REACH: f32 = 0.5;
 
-/// The same for those who could not be paired otherwise: who has just come into view and is quick,
-/// or was hidden.
+/// The same for those who could not be paired otherwise, since they were hidden.
 const DISTANT_REACH: f32 = 1.0;
+
+/// The same for those who have just come into view: a quick one goes several times its size between
+/// two looks of a slow detector.
+const FRESH_REACH: f32 = 2.0;
 
 /// Less of it than this inside the picture is not looked for as a box of its own, in shares of its
 /// area.
@@ -65,6 +70,7 @@ pub(crate) struct Target {
     velocity_samples: u32,
     /// When it was last found by a look; since then it was held, if anything.
     looked: Duration,
+    leaving: Leaving,
     anchor: BBox,
     anchored: Duration,
     votes: Vec<(ClassId, f32)>,
@@ -94,6 +100,7 @@ impl Target {
             whole: bbox,
             velocity_samples: 0,
             looked: at,
+            leaving: Leaving::NOT,
             anchor: bbox,
             anchored: at,
             votes: vec![(class, score)],
@@ -143,10 +150,13 @@ impl Target {
     /// The same with both widened as far as a guess may go: for those who could not be paired
     /// otherwise.
     pub(crate) fn distant_overlap(&self, at: Duration, bbox: BBox) -> f32 {
-        self.overlap_within(at, bbox, DISTANT_REACH)
+        self.overlap_within(at, bbox, if self.is_fresh() { FRESH_REACH } else { DISTANT_REACH })
     }
 
     fn overlap_within(&self, at: Duration, bbox: BBox, reach: f32) -> f32 {
+        if self.leaving.excludes(self.whole, bbox) {
+            return 0.0;
+        }
         let whole = self.carried(self.whole, at);
         let inside = whole.clamped();
         let wide = widened(bbox, reach);
@@ -173,6 +183,7 @@ impl Target {
     ) {
         let expected = self.expected(at);
         self.measure(at, detection.bbox);
+        self.leaving.note(self.whole, self.track.velocity, detection.bbox);
         let track = &mut self.track;
         track.bbox = blended(expected, detection.bbox, params.ema_weight);
         track.score = detection.score;
@@ -325,15 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn velocity_follows_a_turn_within_its_memory() {
-        let mut target = Target::new(seconds(0.0), &car_at(0.0));
+    fn velocity_follows_a_turn_within_twice_its_memory() {
+        let mut target = Target::new(seconds(0.0), &car_at(0.2));
         for step in 1_u16..=10 {
-            take(&mut target, f32::from(step) * 0.2, &car_at(f32::from(step) * 0.04));
+            take(&mut target, f32::from(step) * 0.2, &car_at(0.2 + f32::from(step) * 0.02));
         }
-        for step in 1_u16..=5 {
-            take(&mut target, 2.0 + f32::from(step) * 0.2, &car_at(0.4 - f32::from(step) * 0.04));
+        for step in 1_u16..=15 {
+            take(&mut target, 2.0 + f32::from(step) * 0.2, &car_at(0.4 - f32::from(step) * 0.02));
         }
-        assert!(target.track.velocity.x < -0.1, "{:?}", target.track.velocity);
+        assert!(target.track.velocity.x < -0.07, "{:?}", target.track.velocity);
     }
 
     #[test]

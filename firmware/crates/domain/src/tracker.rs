@@ -32,7 +32,7 @@ const CLASS_STEP: f32 = 0.05;
 
 /// Overlap (IoU) from which two detections of alike classes are one object. Detectors suppress
 /// duplicates only within a class.
-const SAME_OBJECT_IOU: f32 = 0.7;
+const SAME_OBJECT_IOU: f32 = 0.55;
 
 /// Boxes are widened by no more than their size anyway.
 const MAX_REACH_PER_SECOND: f32 = 100.0;

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use api::manifest::{ModelFile, ModelManifest};
+use manifest::ManifestError;
 
 use super::{Network, QuantizeError, Quantized};
 use crate::{Detector, DetectorOptions, Error, ModelFiles, Precision, locate, model};
@@ -109,10 +110,11 @@ pub fn record_map(file: &Path, map: f64) -> Result<(), Error> {
 }
 
 fn text(manifest: &ModelManifest) -> Result<String, Error> {
-    toml::to_string(manifest).map_err(|error| Error::Contradiction {
+    let text = toml::to_string(manifest).map_err(|error| ManifestError::Contradiction {
         name: manifest.name.clone(),
         reason: format!("it cannot be written as TOML: {error}"),
-    })
+    })?;
+    Ok(text)
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
