@@ -217,7 +217,7 @@ pub struct DetectorSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u8>,
     /// Whether the model's version in 8-bit integers (its name with `_int8`) is taken in its place,
-    /// once it is installed.
+    /// if it is installed when the daemon starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefer_int8: Option<bool>,
     /// Number format that the network computes in.

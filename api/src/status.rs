@@ -97,6 +97,8 @@ pub struct CameraStats {
     pub infer_fps: f32,
     /// Frames that a newer one replaced before the detector was free.
     pub skipped_frames: u64,
+    /// Frames that the motion gate passed over: they showed nothing new.
+    pub gated_frames: u64,
     /// Objects tracked now.
     pub tracks: u32,
     /// The network's own time.

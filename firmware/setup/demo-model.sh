@@ -45,7 +45,7 @@ judge() {
 }
 
 # What the committed model had; more are better still.
-EPOCHS=2
+EPOCHS=3
 cd "$ROOT_DIR"
 mkdir -p "$WORK"
 cargo build --release -p edgecam-scene -p edgecam-detect

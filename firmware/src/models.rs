@@ -26,14 +26,6 @@ use sha2::{Digest, Sha256};
 pub(crate) use choice::{ModelChoice, Pictures};
 pub(crate) use keeper::ModelKeeper;
 
-/// Manifests that come with the product.
-const BUILT_IN: [&str; 5] = [
-    include_str!("../models/nanodet_m_320.toml"),
-    include_str!("../models/nanodet_m_416.toml"),
-    include_str!("../models/nanodet_plus_m_320.toml"),
-    include_str!("../models/nanodet_plus_m_416.toml"),
-    demo::MANIFEST,
-];
 /// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
 const INT8_SUFFIX: &str = "_int8";
 /// Folders to look for model files in, before all others; separated by `:`.
@@ -75,18 +67,10 @@ impl ModelLibrary {
     /// # Errors
     /// As [`Self::open`].
     pub(crate) fn in_folder(own: PathBuf) -> anyhow::Result<Self> {
-        let mut manifests = BTreeMap::new();
-        for text in BUILT_IN {
-            let manifest: ModelManifest =
-                toml::from_str(text).context("a built-in model manifest")?;
-            manifests.insert(manifest.name.clone(), manifest);
-        }
+        let by_name = |model: ModelManifest| (model.name.clone(), model);
+        let mut manifests: BTreeMap<_, _> = manifest::built_in().into_iter().map(by_name).collect();
         for path in manifests_in(&own) {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            let manifest: ModelManifest = toml::from_str(&text)
-                .with_context(|| format!("the model manifest {} is not valid", path.display()))?;
-            manifests.insert(manifest.name.clone(), manifest);
+            manifests.extend([by_name(manifest::load(&path)?)]);
         }
         let named = std::env::var_os(DIRS_VAR).unwrap_or_default();
         let mut dirs: Vec<PathBuf> =
@@ -126,15 +110,16 @@ impl ModelLibrary {
     }
 
     /// The installed models that know what `asked` knows, whose input is no larger, and that can be
-    /// fed with frames scaled for it: by input area from large to small, then by family.
+    /// fed with frames scaled for it: by input area from large to small, then by family. Below one in
+    /// 8 bits, those that there are in 8 bits too take the places of the others.
     pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
         let area = |model: &ModelManifest| model.input.width * model.input.height;
         let knows = |model: &ModelManifest| BTreeSet::from_iter(model.labels.names());
         let mut lighter: Vec<_> = self
             .all()
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
-            // What 8 bits were preferred to is not lighter.
-            .filter(|model| format!("{}{INT8_SUFFIX}", model.name) != asked.name)
+            // What 8 bits are preferred to is not lighter.
+            .filter(|model| !(asked.name.ends_with(INT8_SUFFIX) && self.has_int8(model)))
             // The same classes in another order are a matter of names; other classes are the mark of
             // a model that was trained for something else, such as the drawn street.
             .filter(|model| knows(model) == knows(asked))
@@ -146,6 +131,12 @@ impl ModelLibrary {
             (Reverse(area(model)), model.family != asked.family, model.name.clone())
         });
         lighter
+    }
+
+    /// Whether the version of `model` in 8-bit integers is installed.
+    fn has_int8(&self, model: &ModelManifest) -> bool {
+        let int8 = self.manifests.get(&format!("{}{INT8_SUFFIX}", model.name));
+        int8.is_some_and(|int8| self.is_installed(int8))
     }
 
     /// Folders with model files, in the order in which they are looked through.
@@ -355,15 +346,49 @@ mod tests {
         assert_eq!(names("nanodet-m_416"), letterboxed);
     }
 
+    /// Puts a manifest of the version of `float` in 8 bits into `folder`, with files `int8.*`.
+    fn put_int8(folder: &Path, float: ModelManifest) {
+        let name = format!("{}{INT8_SUFFIX}", float.name);
+        let file = |file: &ModelFile, kind: &str| ModelFile {
+            file: format!("int8.{kind}"),
+            ..file.clone()
+        };
+        let (param, bin) = (file(&float.param, "param"), file(&float.bin, "bin"));
+        let int8 =
+            toml::to_string(&ModelManifest { name: name.clone(), param, bin, ..float }).unwrap();
+        fs::write(folder.join(format!("{name}.toml")), int8).unwrap();
+    }
+
+    #[test]
+    fn below_a_model_in_8_bits_are_those_in_8_bits_where_they_are_installed() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = data.path().join("models");
+        fs::create_dir(&folder).unwrap();
+        manifest::built_in().drain(2..4).for_each(|float| put_int8(&folder, float));
+        let library = library(data.path());
+        for file in ["nanodet_m", "nanodet_plus_m", "int8"] {
+            for kind in ["param", "bin"] {
+                fs::write(folder.join(format!("{file}.{kind}")), "").unwrap();
+            }
+        }
+        let names = |asked: &str| -> Vec<String> {
+            let lighter = library.lighter_than(library.get(asked).unwrap());
+            lighter.into_iter().map(|model| model.name.clone()).collect()
+        };
+        let int8 = names("nanodet-plus-m_416_int8");
+        let (first, float) =
+            ("nanodet-plus-m_320_int8".to_owned(), "nanodet-plus-m_320".to_owned());
+        assert!(int8.contains(&first) && !int8.contains(&float), "{int8:?}");
+        assert!(int8.contains(&"nanodet-m_320".to_owned()), "it has no other version: {int8:?}");
+        assert!(names("nanodet-plus-m_416").contains(&float), "32 bits may be what is wanted");
+    }
+
     #[test]
     fn eight_bits_are_taken_where_they_are_preferred_and_installed() {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        let int8 = BUILT_IN[0]
-            .replacen("nanodet-m_320", "nanodet-m_320_int8", 1)
-            .replace("\"nanodet_m.", "\"int8.");
-        fs::write(folder.join("int8.toml"), int8).unwrap();
+        put_int8(&folder, manifest::built_in().remove(0));
         let library = ModelLibrary::open(data.path()).unwrap();
         let chosen = |prefer_int8| {
             let model = Some("nanodet-m_320".to_owned());
@@ -389,8 +414,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().join("models");
         fs::create_dir(&folder).unwrap();
-        let mine = BUILT_IN[0].replacen("nanodet-m_320", "mine", 1);
-        fs::write(folder.join("mine.toml"), mine).unwrap();
+        let mut mine = manifest::built_in().remove(0);
+        mine.name = "mine".into();
+        fs::write(folder.join("mine.toml"), toml::to_string(&mine).unwrap()).unwrap();
         assert!(ModelLibrary::open(data.path()).unwrap().get("mine").is_ok());
         fs::write(folder.join("broken.toml"), "name = 1").unwrap();
         let error = format!("{:#}", ModelLibrary::open(data.path()).unwrap_err());

@@ -111,13 +111,14 @@ fn cameras_begin_at_once_and_switch_when_the_download_arrives() {
     let (setup, upstream) = mine(listener.local_addr().expect("it is bound").port());
     let (go, gone) = channel();
     serve(listener, upstream, gone);
-    let edgecam = setup.start();
+    let mut edgecam = setup.start();
     let note = note_with(&edgecam, DEMO).expect("it says why");
     assert!(note.contains("mine") && note.contains("is being fetched"), "{note}");
     for _ in ["param", "bin"] {
         go.send(()).expect("the server waits");
     }
     assert_eq!(note_with(&edgecam, "mine"), None);
+    edgecam.wait_for_log("  Detector     mine", LONG);
     is_announced(&edgecam, "mine");
 }
 

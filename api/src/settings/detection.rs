@@ -67,12 +67,23 @@ pub struct DetectionSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_fps: Option<f32>,
     /// The part of the picture that is looked at, as `[x, y, width, height]`: shares of the picture,
-    /// inside it, each side at least 0.05. A smaller part shows smaller objects.
+    /// inside it, each side at least 0.05. A smaller part shows smaller objects. A camera with a
+    /// `libcamera` source has to start again where this or `tiling` begins or ends to ask for less than
+    /// the whole in one look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<[f32; 4]>,
     /// In how many looks that part is seen: for objects that are too small for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tiling: Option<Tiling>,
+    /// Whether a frame that shows nothing new against the one last looked at is passed over. Objects that
+    /// stand are taken to be there still; while one is not found, or not sure yet, every frame is looked
+    /// at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motion_gate: Option<bool>,
+    /// With the motion gate, a frame is looked at in any case once the last look is this long ago, in
+    /// seconds, 0.1..=60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub motion_refresh_s: Option<f32>,
     /// Least score of a box, 0..=1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score_threshold: Option<f32>,

@@ -22,7 +22,9 @@ fuzz_target!(|frames: Vec<Frame>| {
     for (millis, boxes) in frames {
         at += Duration::from_millis(millis.into());
         let boxes: Vec<_> = boxes.into_iter().take(64).map(detection).collect();
-        let update = tracker.step(at, &boxes);
+        // A frame without boxes may be one that nobody looked at.
+        let unseen = boxes.is_empty() && millis % 2 == 1;
+        let update = if unseen { tracker.hold(at) } else { tracker.step(at, &boxes) };
         let ids: BTreeSet<_> = update.tracks.iter().map(|track| track.id).collect();
         assert_eq!(ids.len(), update.tracks.len(), "an id stands for two tracks");
         let happenings = rules.step(&update, WeekMinute::new(0, 0).plus(millis));

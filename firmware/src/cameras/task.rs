@@ -296,6 +296,12 @@ impl CameraTask {
             format!("the model {} takes the place of {}", order.model.name, self.order.model.name)
         });
         self.take(order);
+        if reason.is_some() {
+            self.view.send_modify(|view| {
+                let detector = &mut Arc::make_mut(view).status.detector;
+                (detector.model, detector.running) = (self.order.model.name.clone(), false);
+            });
+        }
         if let (Some(child), Some(reason)) = (&self.child, reason) {
             child.restart(Restart::Politely, reason).await;
         }

@@ -1,16 +1,12 @@
-//! The demo model, which the firmware carries: with it a device detects before any model was fetched.
-//! Owns its files in the data folder; how it was trained is told beside them, in `TRAINING.md`.
+//! The demo model's files in the data folder: with them a device detects before any model was fetched.
 
 use std::fs;
 
+use anyhow::Context;
 use api::manifest::ModelManifest;
+use manifest::demo::{BIN, NAME, PARAM};
 
 use super::ModelLibrary;
-
-/// Its manifest, as TOML.
-pub(super) const MANIFEST: &str = include_str!("../../models/demo/demo.toml");
-const PARAM: &[u8] = include_bytes!("../../models/demo/edgecam_demo.param");
-const BIN: &[u8] = include_bytes!("../../models/demo/edgecam_demo.bin");
 
 impl ModelLibrary {
     /// The manifest of the demo model. A file of the owner's with its name does not take its place.
@@ -18,7 +14,8 @@ impl ModelLibrary {
     /// # Errors
     /// Never in a firmware that passed its tests.
     pub(super) fn demo() -> anyhow::Result<ModelManifest> {
-        Ok(toml::from_str(MANIFEST)?)
+        let found = manifest::built_in().into_iter().find(|model| model.name == NAME);
+        found.context("the demo model is not built in")
     }
 
     /// Writes those of the demo model's files that are missing in `<data>/models` or damaged there.

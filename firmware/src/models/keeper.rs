@@ -22,11 +22,14 @@ pub(crate) struct ModelKeeper {
     wanted: ModelManifest,
     demo: ModelManifest,
     download: bool,
+    /// Whether it was there from the beginning.
+    is_there: bool,
     choice: watch::Sender<ModelChoice>,
 }
 
 impl ModelKeeper {
-    /// Looks whether the model `wanted` is there. With `download`, [`ModelKeeper::run`] fetches it.
+    /// Looks whether the model `wanted` is there, whole: reads its files through. With `download`,
+    /// [`ModelKeeper::run`] fetches it.
     ///
     /// # Errors
     /// Never in a firmware that passed its tests: when the demo model's manifest cannot be read.
@@ -36,25 +39,29 @@ impl ModelKeeper {
         download: bool,
     ) -> anyhow::Result<(Self, watch::Receiver<ModelChoice>)> {
         let (wanted, demo) = (wanted.clone(), ModelLibrary::demo()?);
+        let is_there = library.is_sound(&wanted);
+        if !is_there && library.is_installed(&wanted) {
+            tracing::warn!(model = wanted.name, "its files are not those that its manifest names");
+        }
         // Nothing stands in where the demo model could not be written: the camera says what is missing.
-        let choice = if library.is_installed(&wanted) || !library.is_installed(&demo) {
+        let choice = if is_there || !library.is_installed(&demo) {
             ModelChoice::as_set(wanted.clone())
         } else {
             let fetch = if download { Fetch::Trying } else { Fetch::Off };
             ModelChoice::stand_in(demo.clone(), &wanted.name, &library.own, fetch)
         };
         let (choice, shown) = watch::channel(choice);
-        Ok((Self { library: library.clone(), wanted, demo, download, choice }, shown))
+        Ok((Self { library: library.clone(), wanted, demo, download, is_there, choice }, shown))
     }
 
     /// Runs until the model is there. Cancel-safe: a download that is cut off leaves nothing under
     /// the model's name.
     pub(crate) async fn run(self) {
-        if self.library.is_installed(&self.wanted) {
+        if self.is_there {
             return;
         }
         let mut due = Instant::now();
-        while !self.is_there().await {
+        while !self.has_come().await {
             if self.download && Instant::now() >= due {
                 self.fetch().await;
                 due = Instant::now() + FETCH_AGAIN;
@@ -67,9 +74,9 @@ impl ModelKeeper {
     }
 
     /// Files that are still being copied are not there yet.
-    async fn is_there(&self) -> bool {
+    async fn has_come(&self) -> bool {
         let (library, wanted) = (self.library.clone(), self.wanted.clone());
-        let look = move || library.is_installed(&wanted) && library.is_sound(&wanted);
+        let look = move || library.is_sound(&wanted);
         tokio::task::spawn_blocking(look).await.unwrap_or(false)
     }
 
@@ -92,5 +99,37 @@ impl ModelKeeper {
         if self.library.is_installed(&self.demo) {
             self.choice.send_replace(choice);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Pictures;
+
+    #[tokio::test]
+    async fn a_model_that_is_damaged_is_none_and_the_demo_model_stands_in_until_it_is_mended() {
+        let data = tempfile::tempdir().unwrap();
+        let mut library = ModelLibrary::open(data.path()).unwrap();
+        library.dirs = vec![library.own.clone()];
+        library.install_demo().unwrap();
+        let demo = ModelLibrary::demo().unwrap();
+        let mut wanted = ModelManifest { name: "mine".to_owned(), ..demo.clone() };
+        for (file, of_demo) in [(&mut wanted.param, &demo.param), (&mut wanted.bin, &demo.bin)] {
+            file.file = format!("mine-{}", file.file);
+            std::fs::copy(library.own.join(&of_demo.file), library.own.join(&file.file)).unwrap();
+        }
+        let whole = std::fs::read(library.own.join(&wanted.bin.file)).unwrap();
+        std::fs::write(library.own.join(&wanted.bin.file), &whole[1..]).unwrap();
+        let (keeper, mut choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
+        assert_eq!(choice.borrow().manifest.name, demo.name);
+        assert!(choice.borrow().note(Pictures::Drawn).is_some());
+        let running = tokio::spawn(keeper.run());
+        std::fs::write(library.own.join(&wanted.bin.file), &whole).unwrap();
+        choice.changed().await.unwrap();
+        assert_eq!(*choice.borrow(), ModelChoice::as_set(wanted.clone()));
+        running.await.unwrap();
+        let (_, choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
+        assert_eq!(*choice.borrow(), ModelChoice::as_set(wanted));
     }
 }

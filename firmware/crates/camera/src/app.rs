@@ -82,7 +82,7 @@ impl Session {
         let lighter = ModelSource::lighter(&order);
         let options = PipelineOptions {
             publish_url: order.publish_url.as_deref().map(str::parse).transpose()?,
-            tap: model.tap_fit(),
+            tap: model.tap_fit(config.view),
             state_dir: Some(PathBuf::from(&order.state_dir)),
             frames: frames.clone(),
         };
@@ -97,6 +97,7 @@ impl Session {
             config: config.clone(),
             models: candidates(&model, &lighter),
             meter: seen.clone(),
+            frames: frames.clone(),
             tell: govern,
         };
         let setup = VisionSetup {

@@ -29,8 +29,10 @@ impl History {
 
     /// Takes over a new configuration; what was not handed out when it is switched off is forgotten.
     pub(crate) fn apply(&mut self, config: HistoryConfig) {
-        if config == HistoryConfig::Off {
+        if config == HistoryConfig::Off && self.config != config {
             self.recorder = Recorder::default();
+            // Nobody will write down how the tracks of this one end: it ends here.
+            self.session = Ulid::generate();
         }
         self.config = config;
     }
@@ -126,5 +128,25 @@ mod tests {
         let (_, blob) = history.record(&ended, Sight::Blind).expect("the rest");
         let stretch = decode(&blob, Duration::ZERO).expect("what was written");
         assert_eq!((stretch.sight, stretch.paths.len()), (Sight::Blind, 1));
+    }
+
+    #[test]
+    fn what_is_written_down_after_it_was_off_is_of_a_session_of_its_own() {
+        let mut history = history(HistoryConfig::Kept);
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let mut step = |history: &mut History, second: u64| {
+            let found =
+                Detection { class: ClassId(0), score: 0.9, bbox: BBox::new(0.4, 0.4, 0.1, 0.2) };
+            let update = tracker.step(Duration::from_secs(second), &[found]);
+            history.record(&update, Sight::Seeing).map(|(batch, _)| batch.session)
+        };
+        let before = (0..20).find_map(|second| step(&mut history, second)).expect("a batch");
+        history.apply(HistoryConfig::Kept);
+        let still = (20..40).find_map(|second| step(&mut history, second)).expect("a batch");
+        history.apply(HistoryConfig::Off);
+        history.apply(HistoryConfig::Kept);
+        let after = (40..60).find_map(|second| step(&mut history, second)).expect("a batch");
+        assert_eq!(before, still);
+        assert_ne!(before, after);
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct VisionMeter {
     pub(crate) inferred: u64,
     /// Frames that a newer one replaced before the detector was free.
     pub(crate) skipped: u64,
+    /// Frames that the motion gate passed over.
+    pub(crate) gated: u64,
     /// Objects tracked now.
     pub(crate) tracks: u32,
     /// The network's own time.
@@ -41,6 +43,11 @@ impl VisionMeter {
             self.calls.push(time);
         }
     }
+
+    /// Frames that are dealt with: one without anything new is not missed.
+    pub(crate) fn done(&self) -> u64 {
+        self.inferred + self.gated
+    }
 }
 
 /// The meter of the detector's thread, and of those who read it.
@@ -61,6 +68,7 @@ impl Default for VisionMeter {
         Self {
             inferred: 0,
             skipped: 0,
+            gated: 0,
             tracks: 0,
             infer: window(),
             preprocess: window(),
@@ -125,6 +133,7 @@ impl Meter {
             inferred_frames: vision.inferred,
             infer_fps: self.rates.infer_fps,
             skipped_frames: vision.skipped,
+            gated_frames: vision.gated,
             tracks: vision.tracks,
             infer: quantiles(&vision.infer),
             preprocess: quantiles(&vision.preprocess),
@@ -191,6 +200,15 @@ mod tests {
         let second = meter.stats(Duration::from_millis(1100), &at(31), &vision);
         assert_eq!((first.fps, second.fps), (30.0, 30.0));
         assert_eq!(second.frames, 31);
+    }
+
+    #[test]
+    fn a_frame_that_was_passed_over_is_neither_an_inference_nor_missed() {
+        let mut meter = Meter::new(Duration::ZERO);
+        let vision = VisionMeter { inferred: 1, gated: 19, skipped: 40, ..VisionMeter::default() };
+        assert_eq!(vision.done(), 20);
+        let stats = meter.stats(Duration::from_secs(2), &Stats::default(), &vision);
+        assert_eq!((stats.gated_frames, stats.skipped_frames, stats.infer_fps), (19, 40, 0.5));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use api::manifest::{Fit, ModelManifest};
 use config::DetectorConfig;
 use detect::{Detector, DetectorOptions, Error, TiledDetector, locate};
-use domain::{Labels, Size};
+use domain::{Labels, Size, View};
 use link::CameraOrder;
 use media::TapFit;
 
@@ -55,8 +55,12 @@ impl ModelSource {
         Labels::new(self.manifest.labels.names())
     }
 
-    /// The picture that a camera which scales is to give, so that little is left to do here.
-    pub(crate) fn tap_fit(&self) -> TapFit {
+    /// The picture that a camera which scales is to give, so that little is left to do here: parts of
+    /// the picture are cut from one in full size.
+    pub(crate) fn tap_fit(&self, view: View) -> TapFit {
+        if view != View::default() {
+            return TapFit::Full;
+        }
         let size = Size::new(self.manifest.input.width, self.manifest.input.height);
         match self.manifest.input.fit {
             Fit::Stretch => TapFit::Stretch(size),
@@ -73,5 +77,21 @@ impl ModelSource {
         let (threads, precision) = (config.threads.into(), config.precision.into());
         let options = DetectorOptions { threads, precision };
         Detector::load(&self.manifest, &files, options).map(TiledDetector::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{BBox, Tiling};
+
+    #[test]
+    fn who_looks_at_a_part_of_the_picture_is_given_it_in_full_size() {
+        let manifest = detect::manifest::built_in().remove(0);
+        let model = ModelSource::of(&manifest, &[]);
+        assert_ne!(model.tap_fit(View::default()), TapFit::Full);
+        let right = View { region: BBox::new(0.5, 0.0, 0.5, 1.0), ..View::default() };
+        let halves = View { tiling: Tiling::Two, ..View::default() };
+        assert_eq!([right, halves].map(|view| model.tap_fit(view)), [TapFit::Full; 2]);
     }
 }

@@ -14,6 +14,12 @@ mod worker;
 
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod gate_tests;
+#[cfg(test)]
+mod site;
+#[cfg(test)]
+mod view_tests;
 
 use std::io;
 use std::sync::mpsc::{Sender, channel};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use api::settings::Settings;
+use domain::View;
 
-use crate::model::{CameraConfig, DetectorConfig, EncoderConfig};
+use crate::model::{CameraConfig, DetectorConfig, EncoderConfig, Source};
 use crate::pointer;
 
 /// What a change of a setting costs.
@@ -103,6 +104,8 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/detection/max_fps", Cost::Live),
     ("/cameras/*/detection/region", Cost::Live),
     ("/cameras/*/detection/tiling", Cost::Live),
+    ("/cameras/*/detection/motion_gate", Cost::Live),
+    ("/cameras/*/detection/motion_refresh_s", Cost::Live),
     ("/cameras/*/detection/score_threshold", Cost::Live),
     ("/cameras/*/detection/class_thresholds/*", Cost::Live),
     ("/cameras/*/detection/size_thresholds", Cost::Live),
@@ -239,10 +242,15 @@ fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
 // Both functions take the configuration apart field by field, so that a new field does not compile
 // until someone decides what it costs.
 
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 9] {
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
     let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
     let DetectorConfig { enabled: _, model, threads, prefer_int8, precision, min_interval: _ } =
         &new.detector;
+    // A camera that scales gives small pictures to who looks at all of one, and large ones to who looks
+    // at parts: which of the two is settled when it starts.
+    let scales = matches!(new.source, Source::Libcamera { .. });
+    let whole = View::default();
+    let becomes_part = scales && (new.view == whole) != (old.view == whole);
     [
         ("/enabled", new.enabled != old.enabled),
         ("/source", new.source != old.source),
@@ -253,10 +261,12 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
         ("/detector/threads", *threads != old.detector.threads),
         ("/detector/prefer_int8", *prefer_int8 != old.detector.prefer_int8),
         ("/detector/precision", *precision != old.detector.precision),
+        ("/detection/region", becomes_part && new.view.region != old.view.region),
+        ("/detection/tiling", becomes_part && new.view.tiling != old.view.tiling),
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 14] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 16] {
     let CameraConfig {
         id: _,
         name,
@@ -266,6 +276,7 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         encoder,
         detector,
         view,
+        motion,
         detection,
         tracker,
         history,
@@ -282,6 +293,11 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
         ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
         ("/detection/region", view.region != old.view.region),
         ("/detection/tiling", view.tiling != old.view.tiling),
+        ("/detection/motion_gate", motion.is_some() != old.motion.is_some()),
+        (
+            "/detection/motion_refresh_s",
+            motion.zip(old.motion).is_some_and(|(new, old)| new != old),
+        ),
         ("/detection", *detection != old.detection),
         ("/tracker", *tracker != old.tracker),
         ("/history", *history != old.history),
@@ -373,6 +389,8 @@ mod tests {
             ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
             ("cameras.cam.detection.region=[0.5, 0, 0.5, 1]", "/detection/region"),
             ("cameras.cam.detection.tiling=two", "/detection/tiling"),
+            ("cameras.cam.detection.motion_gate=false", "/detection/motion_gate"),
+            ("cameras.cam.detection.motion_refresh_s=5", "/detection/motion_refresh_s"),
             ("cameras.cam.overlay.boxes=false", "/overlay"),
             ("thermal.max_temp_c=60", "/thermal"),
             ("governor.calm_s=90", "/governor"),
@@ -388,5 +406,22 @@ mod tests {
         ] {
             assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
         }
+    }
+
+    #[test]
+    fn a_camera_that_scales_starts_again_to_look_at_a_part_of_the_picture_and_to_stop_that() {
+        let camera = |set: &[&str]| {
+            let set = [&["cameras.cam.source=libcamera"], set].concat();
+            settings(&set).config.cameras[0].clone()
+        };
+        let whole = camera(&[]);
+        let left = camera(&["cameras.cam.detection.region=[0, 0, 0.5, 1]"]);
+        let right = camera(&["cameras.cam.detection.region=[0.5, 0, 0.5, 1]"]);
+        let tiled = camera(&["cameras.cam.detection.tiling=two"]);
+        let region = Change::Rebuild(vec!["/detection/region"]);
+        assert_eq!(camera_change(&whole, &left), region);
+        assert_eq!(camera_change(&left, &whole), region);
+        assert_eq!(camera_change(&whole, &tiled), Change::Rebuild(vec!["/detection/tiling"]));
+        assert_eq!(camera_change(&left, &right), Change::Live(vec!["/detection/region"]));
     }
 }

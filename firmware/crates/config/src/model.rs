@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::settings::Precision;
 use domain::tracker::TrackerParams;
-use domain::{DetectionParams, View, lines::Line, zones::Zone};
+use domain::{DetectionParams, MotionParams, View, lines::Line, zones::Zone};
 use url::Url;
 
 /// The whole configuration.
@@ -159,6 +159,8 @@ pub struct CameraConfig {
     pub detector: DetectorConfig,
     /// What the detector looks at.
     pub view: View,
+    /// Which frames need not be looked at; `None`: all are.
+    pub motion: Option<MotionParams>,
     /// What counts as found.
     pub detection: DetectionParams,
     /// How found objects are followed.

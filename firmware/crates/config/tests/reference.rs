@@ -64,3 +64,28 @@ fn the_documented_settings_are_those_there_are() {
     }
     assert_eq!(documented, table, "run with UPDATE_GOLDEN=1 and read the difference");
 }
+
+#[test]
+fn whoever_comes_from_nanostream_is_sent_to_settings_that_there_are() {
+    let page = include_str!("../../../docs/settings.md");
+    let (_, rows) = page.split_once("| NanoStream | EdgeCam |").expect("the page has the table");
+    // Groups may be named for all that is in them; names of the owner's choice stand for a `*`.
+    let is_known = |name: &str| {
+        COSTS.iter().any(|(pattern, _)| {
+            let mut keys = pattern[1..].trim_start_matches("cameras/*/").split('/');
+            name.split('.').all(|word| keys.next().is_some_and(|key| key == word || key == "*"))
+        })
+    };
+    let (mut named, mut unknown) = (0, Vec::new());
+    for row in rows.lines().filter(|row| row.starts_with("| `NANOSTREAM_")) {
+        let cell = row.split('|').nth(2).expect("a row has three cells");
+        // What stands between backticks; values of a setting have no dot.
+        for name in cell.split('`').skip(1).step_by(2).filter(|name| name.contains('.')) {
+            named += 1;
+            if !is_known(name) {
+                unknown.push(name);
+            }
+        }
+    }
+    assert!(named > 10 && unknown.is_empty(), "{named} named, unknown: {unknown:?}");
+}

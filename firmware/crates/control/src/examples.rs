@@ -193,6 +193,7 @@ fn stats() -> CameraStats {
         inferred_frames: 1200,
         infer_fps: 10.0,
         skipped_frames: 1798,
+        gated_frames: 0,
         tracks: 3,
         last_frame_age_ms: 12,
         ..CameraStats::default()

@@ -224,7 +224,7 @@ impl Scrape {
 
     fn camera_counters(&self, page: &mut Page<'_>) -> fmt::Result {
         type Count = (&'static str, &'static str, fn(&CameraStats) -> u64);
-        let counts: [Count; 4] = [
+        let counts: [Count; 5] = [
             ("camera_frames", "Frames that left the source.", |s| s.frames),
             ("camera_encoded_frames", "Frames that were encoded.", |s| s.encoded_frames),
             ("camera_inferred_frames", "Frames that went through the detector.", |s| {
@@ -234,6 +234,11 @@ impl Scrape {
                 "camera_skipped_frames",
                 "Frames that a newer one replaced before the detector was free.",
                 |s| s.skipped_frames,
+            ),
+            (
+                "camera_gated_frames",
+                "Frames that the motion gate passed over: they showed nothing new.",
+                |s| s.gated_frames,
             ),
         ];
         counts.into_iter().try_for_each(|(name, help, value)| {

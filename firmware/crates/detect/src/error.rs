@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use base::error::{ErrorKind, Kind};
 use domain::{BBox, PixelFormat, Size};
+use manifest::ManifestError;
 
 use crate::quantize::QuantizeError;
 
 /// Why there is no detector, or no answer from it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the model or its manifest cannot be read.
+    /// A file of the model cannot be read.
     #[error("reading {}", path.display())]
     ReadFile {
         /// The file.
@@ -32,24 +33,9 @@ pub enum Error {
     /// A model cannot be quantized.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
-    /// A manifest is no TOML, or not what a manifest is made of.
-    #[error("{origin} is not a model manifest: line {line}: {reason}")]
-    Manifest {
-        /// Name of the file.
-        origin: String,
-        /// Line, from 1.
-        line: usize,
-        /// What the reader says.
-        reason: String,
-    },
-    /// What a manifest says contradicts itself.
-    #[error("the manifest of {name} does not hold together: {reason}")]
-    Contradiction {
-        /// Name of the model.
-        name: String,
-        /// What contradicts what.
-        reason: String,
-    },
+    /// A manifest cannot be taken.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// A model's file is in none of the folders.
     #[error("model {name} needs {file}, which is in none of {}", list(dirs))]
     Missing {
@@ -115,10 +101,11 @@ pub enum Error {
 impl Kind for Error {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::ReadFile { .. } | Self::WriteFile { .. } => ErrorKind::Unavailable,
+            Self::ReadFile { .. }
+            | Self::WriteFile { .. }
+            | Self::Manifest(ManifestError::Read { .. }) => ErrorKind::Unavailable,
             Self::Missing { .. } => ErrorKind::NotFound,
-            Self::Manifest { .. }
-            | Self::Contradiction { .. }
+            Self::Manifest(ManifestError::Syntax { .. } | ManifestError::Contradiction { .. })
             | Self::FrameBytes { .. }
             | Self::Region { .. } => ErrorKind::InvalidArgument,
             Self::Misfit { .. } | Self::Quantize(_) => ErrorKind::FailedPrecondition,

@@ -3,7 +3,6 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`manifest`] | manifest files: reading them, whether they hold together, the built-in ones |
 //! | [`locate`] | where the files of a model are |
 //! | [`model`] | whether the files fit the manifest; the loaded network |
 //! | `precision` | number formats, and which this CPU is best at |
@@ -31,7 +30,6 @@ pub mod detector;
 mod error;
 pub mod filter;
 pub mod locate;
-pub mod manifest;
 pub mod model;
 pub mod nms;
 mod precision;
@@ -45,6 +43,7 @@ pub use detector::{Detector, Found};
 pub use error::Error;
 pub use filter::{Filter, ParamsError, ParamsProblem};
 pub use locate::ModelFiles;
+pub use manifest;
 pub use model::DetectorOptions;
 pub use precision::{Precision, UnknownPrecision};
 pub use tiled::TiledDetector;

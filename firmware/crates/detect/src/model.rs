@@ -57,7 +57,7 @@ impl Model {
     /// Loads `files` as the model that `manifest` describes.
     ///
     /// # Errors
-    /// [`Error::Contradiction`] and [`Error::ReadFile`]; [`Error::Misfit`] for a file that is not
+    /// [`Error::Manifest`] and [`Error::ReadFile`]; [`Error::Misfit`] for a file that is not
     /// what the manifest says, with what was expected and found; [`Error::Network`].
     pub fn load(
         manifest: &ModelManifest,

@@ -156,6 +156,16 @@ fn what_cannot_be_quantized_is_refused_with_one_sentence() {
     assert!(refusal(&both, &pictures).contains("all are to be kept"));
     let nothing = Options { noise_budget: 0.0, ..options() };
     assert_eq!(refusal(&nothing, &pictures), "noise budget 0 is outside above 0");
+    for keep in [Vec::new(), vec!["last".to_owned()]] {
+        let tight = Options { noise_budget: 1e-30, keep, ..options() };
+        let said = refusal(&tight, &pictures);
+        assert!(
+            said.contains("within the noise budget 0.000") && said.contains("quietest"),
+            "{said}"
+        );
+    }
+    let unseen = Options { keep: vec!["last".to_owned()], ..options() };
+    assert!(refusal(&unseen, &[picture([0.0, 0.0])]).contains("zero on all pictures"));
     let percentile = Options { method: Method::Percentile(10.0), ..options() };
     assert!(refusal(&percentile, &pictures).contains("percentile 10 is outside"));
     let black = [picture([0.0, 0.0])];

@@ -10,6 +10,7 @@
 //! | [`frame`] | a picture in memory with its format and its times |
 //! | [`detection`] | what a detector found, and the parameters that decide what counts |
 //! | [`view`] | what part of the picture a detector looks at, and in how many pieces |
+//! | [`motion`] | whether a frame shows anything new |
 //! | [`track`] | one followed object, and what a step of the tracker yields |
 //! | [`tracker`] | detections of frame after frame → tracks |
 //! | [`zones`] | areas of the picture: shape, and the stay of an object in one |
@@ -23,6 +24,7 @@
 //! | [`backtest`] | what other rules would have made of it |
 //! | `association` | which track is which detection: linear assignment (private) |
 //! | `span` | where the whole of a box lies when a part is seen, along one axis (private) |
+//! | `leaving` | who leaves the picture, and what cannot be it any more (private) |
 //! | `target` | motion, class votes and anchor of one followed object (private) |
 //! | `object` | zones, ways past lines and reports of one object (private) |
 //! | `exact` | points, segments and polygons without rounding (private) |
@@ -36,7 +38,9 @@ pub mod frame;
 pub mod geometry;
 pub mod happening;
 pub mod history;
+mod leaving;
 pub mod lines;
+pub mod motion;
 mod object;
 pub mod rules;
 pub mod schedule;
@@ -56,6 +60,7 @@ pub use happening::{
     Counts, EndReason, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,
 };
 pub use lines::{Crossings, Direction, Line, LineError, LineId, LineTotals};
+pub use motion::{MotionGate, MotionParams};
 pub use rules::{RuleParams, Rules};
 pub use schedule::{LocalClock, Schedule, WeekMinute};
 pub use scope::{Scope, SizeRange};

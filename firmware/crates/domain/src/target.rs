@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use crate::detection::{ClassId, Detection};
 use crate::geometry::BBox;
+use crate::leaving::Leaving;
 use crate::span::Span;
 use crate::track::{Track, TrackId, TrackState, Velocity, moved};
 use crate::tracker::{StationaryParams, TrackerParams};
 
-/// Time over which velocity is averaged once there are enough samples.
-pub(crate) const VELOCITY_MEMORY: Duration = Duration::from_millis(500);
+/// Time over which velocity is averaged once there are enough samples: as long as what is hidden for a
+/// second or two has to be found again by it, though it was seen in part only for the last half second.
+pub(crate) const VELOCITY_MEMORY: Duration = Duration::from_millis(1500);
 
 /// Fastest motion that is believed, in shares of the picture per second. A wrong pair over a short
 /// time must not send a track off.
@@ -27,9 +29,12 @@ const MIN_GAP: Duration = Duration::from_millis(1);
 /// already a guess.
 const MAX_REACH: f32 = 0.5;
 
-/// The same for those who could not be paired otherwise: who has just come into view and is quick,
-/// or was hidden.
+/// The same for those who could not be paired otherwise, since they were hidden.
 const DISTANT_REACH: f32 = 1.0;
+
+/// The same for those who have just come into view: a quick one goes several times its size between
+/// two looks of a slow detector.
+const FRESH_REACH: f32 = 2.0;
 
 /// Less of it than this inside the picture is not looked for as a box of its own, in shares of its
 /// area.
@@ -63,6 +68,9 @@ pub(crate) struct Target {
     /// nothing away.
     whole: BBox,
     velocity_samples: u32,
+    /// When it was last found by a look; since then it was held, if anything.
+    looked: Duration,
+    leaving: Leaving,
     anchor: BBox,
     anchored: Duration,
     votes: Vec<(ClassId, f32)>,
@@ -91,6 +99,8 @@ impl Target {
             found: true,
             whole: bbox,
             velocity_samples: 0,
+            looked: at,
+            leaving: Leaving::NOT,
             anchor: bbox,
             anchored: at,
             votes: vec![(class, score)],
@@ -102,7 +112,7 @@ impl Target {
         self.track.id = id;
     }
 
-    /// Time since it was last found.
+    /// Time since it was last found, or held.
     pub(crate) fn gap(&self, at: Duration) -> Duration {
         at.saturating_sub(self.track.last_seen)
     }
@@ -132,17 +142,21 @@ impl Target {
     /// Yang et al., "Hard to Track Objects with Irregular Motions and Similar Appearances? Make It
     /// Easier by Buffering the Matching Space", WACV 2023).
     pub(crate) fn overlap(&self, at: Duration, bbox: BBox, reach_per_second: f32) -> f32 {
-        let reach = (reach_per_second * self.gap(at).as_secs_f32()).clamp(0.0, MAX_REACH);
+        let unseen = at.saturating_sub(self.looked).as_secs_f32();
+        let reach = (reach_per_second * unseen).clamp(0.0, MAX_REACH);
         self.overlap_within(at, bbox, reach)
     }
 
     /// The same with both widened as far as a guess may go: for those who could not be paired
     /// otherwise.
     pub(crate) fn distant_overlap(&self, at: Duration, bbox: BBox) -> f32 {
-        self.overlap_within(at, bbox, DISTANT_REACH)
+        self.overlap_within(at, bbox, if self.is_fresh() { FRESH_REACH } else { DISTANT_REACH })
     }
 
     fn overlap_within(&self, at: Duration, bbox: BBox, reach: f32) -> f32 {
+        if self.leaving.excludes(self.whole, bbox) {
+            return 0.0;
+        }
         let whole = self.carried(self.whole, at);
         let inside = whole.clamped();
         let wide = widened(bbox, reach);
@@ -169,11 +183,13 @@ impl Target {
     ) {
         let expected = self.expected(at);
         self.measure(at, detection.bbox);
+        self.leaving.note(self.whole, self.track.velocity, detection.bbox);
         let track = &mut self.track;
         track.bbox = blended(expected, detection.bbox, params.ema_weight);
         track.score = detection.score;
         track.top_score = track.top_score.max(detection.score);
         track.last_seen = at;
+        self.looked = at;
         track.hits = track.hits.saturating_add(1);
         track.state = TrackState::Confirmed;
         self.found = true;
@@ -183,6 +199,16 @@ impl Target {
         }
         self.vote(detection);
         self.settle(at, &params.stationary);
+    }
+
+    /// Takes it to be where it was: the picture did not change. Its velocity is forgotten as one that is
+    /// no longer measured; how far it went in all is measured by the next look.
+    pub(crate) fn hold(&mut self, at: Duration, params: &StationaryParams) {
+        let kept = (-self.gap(at).as_secs_f32() / VELOCITY_MEMORY.as_secs_f32()).exp();
+        let velocity = &mut self.track.velocity;
+        (velocity.x, velocity.y) = (velocity.x * kept, velocity.y * kept);
+        self.track.last_seen = at;
+        self.settle(at, params);
     }
 
     /// Notes that it was not found.
@@ -213,7 +239,7 @@ impl Target {
 
     /// Takes what is seen of it as a measure of where all of it is, and how it moves.
     fn measure(&mut self, at: Duration, seen: BBox) {
-        let gap = self.gap(at);
+        let gap = at.saturating_sub(self.looked);
         let expected = self.carried(self.whole, at);
         let (old, seconds) = (self.whole, gap.as_secs_f32());
         let across = Span::of(old.x, old.w).measure(
@@ -310,15 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn velocity_follows_a_turn_within_its_memory() {
-        let mut target = Target::new(seconds(0.0), &car_at(0.0));
+    fn velocity_follows_a_turn_within_twice_its_memory() {
+        let mut target = Target::new(seconds(0.0), &car_at(0.2));
         for step in 1_u16..=10 {
-            take(&mut target, f32::from(step) * 0.2, &car_at(f32::from(step) * 0.04));
+            take(&mut target, f32::from(step) * 0.2, &car_at(0.2 + f32::from(step) * 0.02));
         }
-        for step in 1_u16..=5 {
-            take(&mut target, 2.0 + f32::from(step) * 0.2, &car_at(0.4 - f32::from(step) * 0.04));
+        for step in 1_u16..=15 {
+            take(&mut target, 2.0 + f32::from(step) * 0.2, &car_at(0.4 - f32::from(step) * 0.02));
         }
-        assert!(target.track.velocity.x < -0.1, "{:?}", target.track.velocity);
+        assert!(target.track.velocity.x < -0.07, "{:?}", target.track.velocity);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Velocity {
 /// the tracker, since most of them are mistakes of the detector, and have no id yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackState {
-    /// Seen in the frame of this update.
+    /// Seen in the frame of this update, or nothing has changed since it was.
     Confirmed,
     /// Not found in the frame of this update, but missed for a shorter time than is allowed.
     Lost,
@@ -58,7 +58,8 @@ pub struct Track {
     pub velocity: Velocity,
     /// Time of its first detection, before it was confirmed.
     pub first_seen: Duration,
-    /// Time of its newest detection.
+    /// Time of its newest detection, or of a later frame in which nothing changed
+    /// ([`Tracker::hold`](crate::tracker::Tracker::hold)).
     pub last_seen: Duration,
     /// Detections that belong to it.
     pub hits: u32,

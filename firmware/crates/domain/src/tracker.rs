@@ -32,7 +32,7 @@ const CLASS_STEP: f32 = 0.05;
 
 /// Overlap (IoU) from which two detections of alike classes are one object. Detectors suppress
 /// duplicates only within a class.
-const SAME_OBJECT_IOU: f32 = 0.7;
+const SAME_OBJECT_IOU: f32 = 0.55;
 
 /// Boxes are widened by no more than their size anyway.
 const MAX_REACH_PER_SECOND: f32 = 100.0;
@@ -187,7 +187,29 @@ impl Tracker {
         ended.extend(self.live.extract_if(.., impatient).map(|target| gone(&target)));
         ended.sort_by_key(|track| track.id);
         let started = self.confirm();
-        TrackUpdate { at, tracks: self.live.iter().map(|t| t.track).collect(), started, ended }
+        TrackUpdate { at, tracks: self.tracks(), started, ended }
+    }
+
+    /// Takes it that the frame of `at`, which nobody looked at, shows what the one before did: whoever was
+    /// found there still is, and stands. Only where the tracker [is settled](Self::is_settled), since who
+    /// was missed has to be looked for.
+    pub fn hold(&mut self, at: Duration) -> TrackUpdate {
+        let at = at.max(self.now);
+        self.now = at;
+        let ended = self.end_overdue(at);
+        for target in self.live.iter_mut().filter(|target| target.missed == 0) {
+            target.hold(at, &self.params.stationary);
+        }
+        TrackUpdate { at, tracks: self.tracks(), started: Vec::new(), ended }
+    }
+
+    /// Whether all that was found so far is a track, and was found in the frame last looked at.
+    pub fn is_settled(&self) -> bool {
+        self.tentative.is_empty() && self.live.iter().all(|target| target.missed == 0)
+    }
+
+    fn tracks(&self) -> Vec<Track> {
+        self.live.iter().map(|target| target.track).collect()
     }
 
     /// Ends all tracks, as before a change of model or of source. Ids go on growing.

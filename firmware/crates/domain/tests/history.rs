@@ -364,3 +364,36 @@ fn a_crowd_ends_in_the_time_that_nobody_wrote_down() {
     });
     assert_eq!(by_track.len(), 3, "two tracks, and none for the crowds");
 }
+
+#[test]
+fn a_track_whose_end_is_missing_ends_where_history_breaks_off_or_within_what_a_tracker_remembers() {
+    let everywhere = zone("all", &[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]);
+    let set = RuleSet { zones: vec![everywhere], lines: vec![] };
+    // Object 0 is there for ten seconds, object 1 all the time; the piece with the end of 0 is lost.
+    let history = |other_from: u64| {
+        let mut tracker = Tracker::new(TrackerParams::default());
+        let mut recorder = Recorder::default();
+        let mut stretches = Vec::new();
+        for step in 0..2000_u64 {
+            let object =
+                |x| Detection { class: ClassId(0), score: 0.8, bbox: BBox::new(x, 0.4, 0.1, 0.2) };
+            let mut found = if step < 100 { vec![object(0.1)] } else { vec![] };
+            found.extend((step >= other_from).then(|| object(0.7)));
+            recorder.record(&tracker.step(START + millis(step * 100), &found), Sight::Seeing);
+            if step % 100 == 99 {
+                stretches.extend(recorder.take().filter(|_| step != 199));
+            }
+        }
+        stretches
+    };
+    let stays = |stretches| {
+        let report = run(stretches, &set, &RuleSet::default());
+        let mut ends: Vec<_> = report.lost.iter().map(|change| change.fired.to - START).collect();
+        ends.sort();
+        ends
+    };
+    let gap = stays(history(1500));
+    assert!(gap.len() == 2 && gap[0] == millis(9900), "with the last step before the gap: {gap:?}");
+    let on = stays(history(0));
+    assert!(on.len() == 2 && on[0] < millis(86_000), "as soon as it must have ended: {on:?}");
+}

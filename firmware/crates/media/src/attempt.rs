@@ -155,12 +155,10 @@ impl Attempt<'_> {
 
     fn attach(&self, built: &Built, base_time: Duration) {
         let shared = self.shared;
-        if self.plan.tap.is_some() {
-            let tap = Tap::new(shared, base_time);
-            match &built.source.low_res {
-                None => probe::attach(&built.raw_pad, tap),
-                Some(sink) => attach_low_res(sink, tap, &built.raw_pad),
-            }
+        let tap = Tap::new(shared, base_time);
+        match &built.source.low_res {
+            None => probe::attach(&built.raw_pad, tap),
+            Some(sink) => attach_low_res(sink, tap, &built.raw_pad),
         }
         let hook = OverlayHook::new(shared, base_time, self.key_interval);
         probe::attach(&built.overlay_pad, hook);

@@ -112,8 +112,9 @@ pub struct PipelinePlan {
     pub rungs: Vec<RungPlan>,
     /// Rungs that cannot be tried.
     pub missing: Vec<MissingRung>,
-    /// Which frames are tapped; `None`: the camera does not detect, nothing is tapped.
-    pub tap: Option<TapFit>,
+    /// Which frames are tapped, also while the camera does not detect: that may change as it runs, and
+    /// a frame that nobody wants costs nothing.
+    pub tap: TapFit,
     /// The camera's own small stream for the tap; else the tap takes the pictures themselves.
     pub low_res: Option<LowResStream>,
 }
@@ -140,8 +141,7 @@ impl PipelinePlan {
             let reasons = missing.iter().map(|m| format!("{}: {}", m.rung, m.reason));
             return Err(PlanError::NoEncoder(reasons.collect::<Vec<_>>().join("; ")));
         }
-        let tap = camera.detector.enabled.then_some(tap);
-        let low_res = tap.and_then(|tap| source::low_res(camera, board, tap));
+        let low_res = source::low_res(camera, board, tap);
         let source = SourceKind::of(camera);
         let plan = Self { board: board.kind, source, rungs, missing, tap, low_res };
         plan.check_elements(board)?;
@@ -194,10 +194,7 @@ impl fmt::Display for PipelinePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "board {}", self.board)?;
         writeln!(f, "source {:?}", self.source)?;
-        match self.tap {
-            None => writeln!(f, "tap none")?,
-            Some(tap) => writeln!(f, "tap {tap:?}")?,
-        }
+        writeln!(f, "tap {:?}", self.tap)?;
         if let Some(stream) = &self.low_res {
             writeln!(f, "low-resolution stream")?;
             stream.elements.iter().try_for_each(|element| writeln!(f, "  {element}"))?;

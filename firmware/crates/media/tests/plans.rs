@@ -114,11 +114,12 @@ fn the_key_frame_interval_counts_in_frames_of_the_rate() {
 }
 
 #[test]
-fn a_camera_that_does_not_detect_has_no_tap() {
+fn a_camera_that_does_not_detect_has_a_tap_for_when_it_does() {
     let mut camera = support::camera(Source::Libcamera { name: None });
+    let detecting = choose(&camera, &board(BoardKind::Rpi4)).unwrap();
     camera.detector.enabled = false;
-    let plan = choose(&camera, &board(BoardKind::Rpi4)).unwrap();
-    assert_eq!((plan.tap, plan.low_res), (None, None));
+    assert_eq!(choose(&camera, &board(BoardKind::Rpi4)).unwrap(), detecting);
+    assert!(detecting.low_res.is_some());
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn site() -> Site {
         infer: Quantiles { p50_ms: 81.5, ..Quantiles::default() },
         bitrate_kbps: 1_500.0,
         skipped_frames: 12,
+        gated_frames: 40,
         tracks: 3,
         ..CameraStats::default()
     });

@@ -207,6 +207,7 @@ struct Rates {
     infer_ms: f32,
     bitrate_kbps: f32,
     skipped_frames: u64,
+    gated_frames: u64,
     tracks: u32,
 }
 
@@ -251,6 +252,7 @@ fn rates_of(stats: &CameraStats) -> Rates {
         infer_ms: stats.infer.p50_ms,
         bitrate_kbps: stats.bitrate_kbps,
         skipped_frames: stats.skipped_frames,
+        gated_frames: stats.gated_frames,
         tracks: stats.tracks,
     }
 }

@@ -128,7 +128,7 @@ impl Graph {
     fn add(&mut self, layer: &Layer<'_>) -> Result<(), ParamError> {
         let line = layer.line;
         layer.check_arity().map_err(|reason| fail(line, reason))?;
-        weights::check(layer.kind, |id| layer.param(id))
+        weights::check(layer.kind, |id| layer.number(id))
             .map_err(|reason| fail(line, format!("layer {:?}: {reason}", layer.name)))?;
         for &bottom in &layer.bottoms {
             if !self.made.contains(bottom) {
@@ -265,8 +265,7 @@ impl<'t> Layer<'t> {
     }
 
     fn param(&self, id: i32) -> Option<usize> {
-        let value = self.number(id)?;
-        (value >= 0.0 && value.fract() == 0.0 && value < 1e9).then_some(value as usize)
+        weights::count(self.number(id)?)
     }
 }
 

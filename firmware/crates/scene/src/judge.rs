@@ -129,9 +129,10 @@ impl Record {
         near.min_by_key(|(time, _)| time.abs_diff(at)).map(|(_, truth)| truth)
     }
 
-    /// Who crossed the vertical line at `x` within `window`.
-    pub fn crossings(&self, x: f32, window: [Duration; 2]) -> Crossings {
-        let mut sides: BTreeMap<u64, bool> = BTreeMap::new();
+    /// Who crossed the vertical line at `x` within `window`, after having been in the picture for
+    /// `known` at least.
+    pub fn crossings(&self, x: f32, window: [Duration; 2], known: Duration) -> Crossings {
+        let mut sides: BTreeMap<u64, (Duration, bool)> = BTreeMap::new();
         let mut crossings = Crossings::new();
         for (at, truth) in &self.frames {
             for seen in truth.iter().filter(|truth| truth.visible >= LEAST_VISIBLE) {
@@ -140,9 +141,9 @@ impl Record {
                     continue;
                 }
                 let right = off > 0.0;
-                if sides.insert(seen.id, right).is_some_and(|before| before != right)
-                    && (window[0]..=window[1]).contains(at)
-                {
+                let (since, side) = sides.entry(seen.id).or_insert((*at, right));
+                let crossed = std::mem::replace(side, right) != right;
+                if crossed && *at - *since >= known && (window[0]..=window[1]).contains(at) {
                     crossings.entry(seen.label.to_owned()).or_default()[usize::from(right)] += 1;
                 }
             }
@@ -315,8 +316,10 @@ mod tests {
 
     #[test]
     fn crossings_have_a_direction_and_a_label() {
-        let crossings = car(0..0).crossings(0.5, ALWAYS);
+        let crossings = car(0..0).crossings(0.5, ALWAYS, Duration::ZERO);
         assert_eq!(crossings, Crossings::from([("car".to_owned(), [0, 1])]));
-        assert!(car(0..0).crossings(0.9, ALWAYS).is_empty());
+        assert!(car(0..0).crossings(0.9, ALWAYS, Duration::ZERO).is_empty());
+        let never = car(0..0).crossings(0.5, ALWAYS, at(49));
+        assert!(never.is_empty(), "it was not known for that long");
     }
 }

@@ -13,8 +13,6 @@ const APPROACH_C: f32 = 3.0;
 pub(crate) const MAX_MISSED: f32 = 0.25;
 /// A step up needs a share of missed inferences below this.
 const CALM_MISSED: f32 = 0.1;
-/// A step up needs a detector time below this share of the time there would be.
-const CALM_TIME: f32 = 0.8;
 /// A step up needs an event latency below this share of its limit.
 const CALM_LATENCY: f32 = 0.7;
 
@@ -141,15 +139,13 @@ impl Limits {
     }
 
     /// Whether everything is held with a margin, so that the next rung up could be stood on:
-    /// `interval` is the time between two inferences there, `work` what an inference takes there
-    /// compared with now. What cannot be seen does not stand in the way.
-    pub(crate) fn is_calm(&self, readings: &Readings, interval: Duration, work: f32) -> bool {
+    /// `room` is the time that an inference may take there, `work` what it takes there compared with
+    /// now. What cannot be seen does not stand in the way.
+    pub(crate) fn is_calm(&self, readings: &Readings, room: Duration, work: f32) -> bool {
         let cool = readings.temperature.zip(self.heat).is_none_or(|(temperature, heat)| {
             temperature.celsius.max(temperature.after(self.settle)) <= heat.max_c - ROOM_C
         });
-        let quick = readings
-            .detector
-            .is_none_or(|took| millis(took) * work <= millis(interval) * CALM_TIME);
+        let quick = readings.detector.is_none_or(|took| millis(took) * work <= millis(room));
         let latency = readings
             .event_latency
             .is_none_or(|took| millis(took) <= millis(self.event_latency) * CALM_LATENCY);

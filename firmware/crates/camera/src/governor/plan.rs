@@ -6,7 +6,8 @@
 //! - A step up comes when everything was calm (held with a margin) for [`Limits::calm`] without a
 //!   break.
 //! - A step in the other direction comes no sooner than [`Limits::calm`] after the last one, so it
-//!   changes its direction at most once in that time, whatever the sensors say.
+//!   changes its direction at most once in that time, whatever the sensors say. The critical
+//!   temperature alone does not wait for that.
 //! - A step up that had to be undone doubles the calm that the next one needs, up to
 //!   [`MAX_BACK_OFF`] times; one that stood until the next step up ends that.
 
@@ -20,6 +21,9 @@ use super::limits::{Excess, Limits, Readings};
 
 /// Most that the calm before a step up is multiplied with.
 pub(crate) const MAX_BACK_OFF: u32 = 16;
+/// A step that was taken for want of time is undone when an inference takes no more than this share of
+/// the time there would be.
+const CALM_TIME: f32 = 0.8;
 
 /// Where the last step went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub(crate) struct Governor {
     ladder: Ladder,
     limits: Limits,
     level: usize,
+    /// Why each level that is given up was left, the top first: as many as the level says.
+    causes: Vec<StepReason>,
     last: (Direction, Duration),
     calm_since: Option<Duration>,
     back_off: u32,
@@ -47,6 +53,7 @@ impl Governor {
             ladder,
             limits,
             level: 0,
+            causes: Vec::new(),
             last: (Direction::Down, now),
             calm_since: None,
             back_off: 1,
@@ -98,8 +105,8 @@ impl Governor {
             _ => self.ladder.lowest_of(Dial::Model),
         };
         let wait = match (self.last.0, excess.reason) {
+            (_, StepReason::Critical) => Duration::ZERO,
             (Direction::Up, _) => self.limits.calm,
-            (Direction::Down, StepReason::Critical) => Duration::ZERO,
             (Direction::Down, _) => self.limits.settle,
         };
         if self.level >= lowest || now.saturating_sub(self.last.1) < wait {
@@ -118,7 +125,12 @@ impl Governor {
 
     fn up(&mut self, now: Duration, readings: &Readings) -> Option<GovernorStep> {
         let above = self.level.checked_sub(1)?;
-        let room = interval(self.ladder.rung(above).setting.fps);
+        // Where time was not what was wanting, what fitted before fits again.
+        let share = match self.causes.last() {
+            Some(StepReason::DetectorTime | StepReason::QueueDrops) => CALM_TIME,
+            _ => 1.0,
+        };
+        let room = interval(self.ladder.rung(above).setting.fps).mul_f32(share);
         let work = self.ladder.work(above) / self.ladder.work(self.level);
         if !self.limits.is_calm(readings, room, work) {
             self.calm_since = None;
@@ -141,6 +153,7 @@ impl Governor {
     /// Stands on `level` from now on, and says so.
     fn go(&mut self, level: usize, why: &Excess) -> GovernorStep {
         let before = std::mem::replace(&mut self.level, level);
+        self.causes.resize(level, why.reason);
         *self.steps.entry(why.reason).or_default() += 1;
         let dial = self.ladder.rung(before.max(level)).dial;
         let (from, to) = (self.ladder.shown(dial, before), self.ladder.shown(dial, level));

@@ -18,6 +18,9 @@ const STUCK_AFTER: Duration = Duration::from_secs(300);
 const MIN_CALLS: usize = 3;
 /// Fewer wanted inferences than this tell no share.
 const MIN_WANTED: f32 = 5.0;
+/// A detector that does not look for a settling time through this is at rest, not late, unless so few
+/// looks are wanted.
+const REST: u32 = 8;
 /// Events are rarer than inferences: their window is this many settling times long.
 const LATENCY_WINDOW: u32 = 4;
 /// Most samples that are kept of one kind.
@@ -65,7 +68,7 @@ pub(crate) struct Sample {
     pub(crate) calls: Vec<Duration>,
     /// Frames that were there for the detector since the start.
     pub(crate) offered: u64,
-    /// Frames that it looked at since the start.
+    /// Frames that it looked at, or did not need to, since the start.
     pub(crate) inferred: u64,
     /// Times from the tap to the store, of events since the last look.
     pub(crate) latencies: Vec<Duration>,
@@ -82,8 +85,22 @@ pub(crate) struct Watch {
     has_measured: bool,
     throttled: VecDeque<Option<u32>>,
     calls: VecDeque<(Duration, Duration)>,
-    frames: VecDeque<(Duration, u64, u64)>,
+    /// Of the last look: when, and the counts then.
+    counted: Option<(Duration, u64, u64)>,
+    looks: VecDeque<Look>,
     latencies: VecDeque<(Duration, Duration)>,
+}
+
+/// What came between two looks of the governor.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Duration,
+    /// Time since the look before.
+    time: Duration,
+    /// Frames that were there for the detector.
+    offered: f32,
+    /// Frames that it looked at.
+    inferred: f32,
 }
 
 /// A reading that does not change.
@@ -107,7 +124,8 @@ impl Watch {
             has_measured: false,
             throttled: VecDeque::new(),
             calls: VecDeque::new(),
-            frames: VecDeque::new(),
+            counted: None,
+            looks: VecDeque::new(),
             latencies: VecDeque::new(),
         }
     }
@@ -118,21 +136,32 @@ impl Watch {
         self.throttled.push_back(sample.throttled);
         keep(&mut self.throttled, 2);
         self.calls.extend(sample.calls.into_iter().map(|call| (now, call)));
-        self.frames.push_back((now, sample.offered, sample.inferred));
+        self.count(now, sample.offered, sample.inferred);
         self.latencies.extend(sample.latencies.into_iter().map(|latency| (now, latency)));
         let old = |at: Duration, window| now.saturating_sub(at) > window;
         while self.calls.len() > MIN_CALLS && old(self.calls[0].0, self.window) {
             self.calls.pop_front();
         }
-        while self.frames.front().is_some_and(|frame| old(frame.0, self.window)) {
-            self.frames.pop_front();
+        while self.looks.front().is_some_and(|look| old(look.at, self.window)) {
+            self.looks.pop_front();
         }
         while self.latencies.front().is_some_and(|l| old(l.0, self.window * LATENCY_WINDOW)) {
             self.latencies.pop_front();
         }
         keep(&mut self.calls, MOST);
-        keep(&mut self.frames, MOST);
+        keep(&mut self.looks, MOST);
         keep(&mut self.latencies, MOST);
+    }
+
+    fn count(&mut self, now: Duration, offered: u64, inferred: u64) {
+        let before = self.counted.replace((now, offered, inferred));
+        let Some((at, offered_before, inferred_before)) = before else { return };
+        self.looks.push_back(Look {
+            at: now,
+            time: now.saturating_sub(at),
+            offered: offered.saturating_sub(offered_before) as f32,
+            inferred: inferred.saturating_sub(inferred_before) as f32,
+        });
     }
 
     fn take_temperature(&mut self, now: Duration, level: usize, celsius: Option<f32>) {
@@ -164,7 +193,7 @@ impl Watch {
     /// Forgets what was measured before a step: it tells nothing of what comes after.
     pub(crate) fn restart(&mut self) {
         self.calls.clear();
-        self.frames.clear();
+        self.looks.clear();
         self.latencies.clear();
     }
 
@@ -211,14 +240,31 @@ impl Watch {
         (!flags.is_empty()).then(|| flags.len() > 1 && flags.iter().all(|f| f & SLOWED != 0))
     }
 
-    /// `None` where the detector does not look at all: that is not for want of time.
+    /// Counted look by look from where the detector was last at rest: what was there meanwhile was not
+    /// missed for want of time. `None` until it has been at work for half a window.
     fn missed(&self, fps: f32) -> Option<f32> {
-        let (first, last) = (self.frames.front()?, self.frames.back()?);
-        let time = last.0.saturating_sub(first.0).as_secs_f32();
-        let (offered, inferred) =
-            (last.1.saturating_sub(first.1) as f32, last.2.saturating_sub(first.2) as f32);
-        let wanted = (fps * time).min(offered);
-        (inferred > 0.0 && wanted >= MIN_WANTED).then(|| (1.0 - inferred / wanted).clamp(0.0, 1.0))
+        let rest = (self.window / REST).as_secs_f32().max(2.0 / fps);
+        let (mut idle, mut from, mut until) = (0.0, 0, 0);
+        for (at, look) in self.looks.iter().enumerate() {
+            if look.inferred > 0.0 {
+                (idle, until) = (0.0, at + 1);
+            } else {
+                idle += look.time.as_secs_f32();
+            }
+            if idle > rest {
+                from = at + 1;
+            }
+        }
+        // The look in which it began is not whole.
+        let work = self.looks.range(from.min(until)..until);
+        let work = work.skip_while(|look| look.inferred == 0.0).skip(1);
+        let (time, wanted, inferred) = work.fold((0.0, 0.0, 0.0), |sum, look| {
+            let seconds = look.time.as_secs_f32();
+            let wanted = (fps * seconds).min(look.offered);
+            (sum.0 + seconds, sum.1 + wanted, sum.2 + look.inferred)
+        });
+        let is_told = time >= self.window.as_secs_f32() / 2.0 && wanted >= MIN_WANTED;
+        is_told.then(|| (1.0 - inferred / wanted).clamp(0.0, 1.0))
     }
 }
 
@@ -233,10 +279,12 @@ fn median(values: &[f32]) -> f32 {
     sorted[(sorted.len() - 1) / 2]
 }
 
-/// Nearest rank.
+/// Nearest rank, but never the largest: of fewer than 20 that would be the rank, and one alone (a slow
+/// write to the disk) is no state.
 fn p95(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
-    (times.len() >= MIN_CALLS).then(|| times[(times.len() * 95).div_ceil(100) - 1])
+    let rank = (times.len() * 95).div_ceil(100).min(times.len().saturating_sub(1));
+    (times.len() >= MIN_CALLS).then(|| times[rank - 1])
 }
 
 /// Slope of the line that fits best (least squares), K/s; 0 for too few samples to tell.
@@ -342,28 +390,72 @@ mod tests {
         assert!((slope - 0.2).abs() < 0.01, "{slope}");
     }
 
+    /// What is missed of ten a second at most, look by look: frames offered and inferred in each.
+    fn missed(watch: &mut Watch, looks: &[(u64, u64)]) -> Vec<f32> {
+        let (mut now, mut offered, mut inferred) = watch.counted.unwrap_or_default();
+        let looks = looks.iter().filter_map(|look| {
+            now += Duration::from_secs(1);
+            (offered, inferred) = (offered + look.0, inferred + look.1);
+            watch.take(now, 0, Sample { offered, inferred, ..Sample::default() });
+            watch.readings(10.0).missed
+        });
+        looks.collect()
+    }
+
     #[test]
     fn missed_inferences_are_counted_against_what_was_wanted_and_there() {
         let mut watch = Watch::new(SETTLE);
-        let mut take = |second: u64, offered, inferred| {
-            let sample = Sample { offered, inferred, ..Sample::default() };
-            watch.take(Duration::from_secs(second), 0, sample);
-            (watch.readings(10.0).missed, watch.readings(2.0).missed)
-        };
-        take(0, 0, 0);
-        let (of_ten, of_two) = take(10, 300, 20);
-        assert_eq!(of_ten.map(|missed| (missed * 10.0).round()), Some(8.0));
-        assert_eq!(of_two, Some(0.0));
+        let of_ten = missed(&mut watch, &[(30, 2); 12]);
+        assert_eq!(of_ten.last().map(|missed| (missed * 10.0).round()), Some(8.0));
+        assert_eq!(watch.readings(2.0).missed, Some(0.0));
+        let of_slow_source = missed(&mut Watch::new(SETTLE), &[(4, 4); 12]);
+        assert_eq!(of_slow_source.last(), Some(&0.0));
+    }
+
+    #[test]
+    fn nothing_was_missed_before_the_source_came_or_the_detector_was_ready_or_while_it_was_off() {
+        let silent = vec![(0, 0); 20];
+        let loading = vec![(30, 0); 20];
+        let working = vec![(30, 10); 20];
+        let begins = vec![(15, 4)];
+        for before in [silent, loading] {
+            let looks = [&working[..], &before, &begins, &working, &before, &begins, &working];
+            let told = missed(&mut Watch::new(SETTLE), &looks.concat());
+            assert!(!told.is_empty() && told.iter().all(|missed| *missed == 0.0), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_detector_that_stalls_again_and_again_misses_frames() {
+        let told = missed(&mut Watch::new(SETTLE), &[(30, 5), (30, 0)].repeat(10));
+        assert!(told.last().is_some_and(|missed| *missed > 0.7), "{told:?}");
     }
 
     #[test]
     fn a_detector_that_does_not_look_has_missed_nothing() {
-        let mut watch = Watch::new(SETTLE);
-        for second in 0..10 {
-            let sample = Sample { offered: second * 30, ..Sample::default() };
-            watch.take(Duration::from_secs(second), 0, sample);
-        }
-        assert_eq!(watch.readings(10.0).missed, None);
+        assert!(missed(&mut Watch::new(SETTLE), &[(30, 0); 20]).is_empty());
+    }
+
+    #[test]
+    fn one_slow_write_or_call_is_no_state_and_two_are() {
+        let of = |slow: usize, of: usize| {
+            let mut times = vec![Duration::from_millis(20); of - slow];
+            times.extend(vec![Duration::from_millis(1100); slow]);
+            let mut watch = Watch::new(SETTLE);
+            watch.take(
+                Duration::ZERO,
+                0,
+                Sample { calls: times.clone(), latencies: times, ..Sample::default() },
+            );
+            let readings = watch.readings(10.0);
+            assert_eq!(readings.detector, readings.event_latency);
+            readings.event_latency.map(|time| time.as_millis())
+        };
+        assert_eq!(
+            [of(0, 2), of(1, 3), of(1, 19), of(1, 20)],
+            [None, Some(20), Some(20), Some(20)]
+        );
+        assert_eq!([of(2, 3), of(2, 19), of(2, 20), of(2, 40)], [1100, 1100, 1100, 20].map(Some));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use api::governor::{GovernorLimits, GovernorReadings, GovernorStatus, GovernorStep};
 use base::clock::monotonic;
+use base::slot::Slot;
 use config::CameraConfig;
+use domain::Frame;
 
 use super::ladder::{Candidate, Ladder, Setting, Wish};
 use super::limits::{Heat, Limits, Readings, millis};
@@ -46,6 +48,8 @@ pub(crate) struct GovernorSetup {
     pub(crate) models: Vec<Candidate>,
     /// What the detector's thread measures.
     pub(crate) meter: SharedMeter,
+    /// Where its frames come from; it counts those that nobody takes.
+    pub(crate) frames: Slot<Frame>,
     /// Where to tell.
     pub(crate) tell: tokio::sync::mpsc::UnboundedSender<Governed>,
 }
@@ -180,8 +184,8 @@ impl Loop {
             celsius,
             throttled,
             calls: std::mem::take(&mut meter.calls),
-            offered: meter.skipped + meter.inferred,
-            inferred: meter.inferred,
+            offered: self.setup.frames.overwritten() + meter.done(),
+            inferred: meter.done(),
             latencies: std::mem::take(&mut self.latencies),
         }
     }

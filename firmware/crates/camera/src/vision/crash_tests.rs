@@ -2,134 +2,26 @@
 //! takes over keeps the tracks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Instant;
 
 use api::event::EventType;
 use api::manifest::{ModelLabels, ModelManifest};
-use base::clock::monotonic;
-use base::slot::Slot;
-use config::CameraConfig;
-use detect::{Error, Found, ParamsError};
-use domain::{BBox, ClassId, Detection, DetectionParams, Frame, PixelFormat, Size, View};
-use tokio::sync::mpsc::{Receiver, channel, error::TryRecvError};
+use detect::Error;
 
-use super::eye::Look;
-use super::{Load, Pace, Told, Vision, VisionSetup};
-use crate::meter::SharedMeter;
+use super::site::{LONG, Site, cars, config, manifest};
+use super::{Load, Pace, Told};
 use crate::models::ModelSource;
 
-const LONG: Duration = Duration::from_secs(30);
-
-/// Sees one object of one class in the middle; panics at some of its looks.
-struct One {
-    found: Found,
-    looks: Arc<AtomicU32>,
-    panics: fn(u32) -> bool,
-}
-
-impl Look for One {
-    fn set_view(&mut self, _: View) {}
-
-    fn set_params(&mut self, _: &DetectionParams) -> Result<(), ParamsError> {
-        Ok(())
-    }
-
-    fn detect(&mut self, _: &Frame) -> Result<&Found, Error> {
-        let look = self.looks.fetch_add(1, Ordering::Relaxed);
-        assert!(!(self.panics)(look), "look {look} is one too many");
-        Ok(&self.found)
-    }
-}
-
-/// Loads models that see a car each.
-fn cars(panics: fn(u32) -> bool) -> Load {
-    let looks = Arc::<AtomicU32>::default();
-    Box::new(move |model, _| {
-        let class = model.labels().find("car").unwrap_or(ClassId(0));
-        let bbox = BBox::new(0.4, 0.4, 0.2, 0.2);
-        let detections = vec![Detection { class, score: 0.9, bbox }];
-        let found = Found { detections, ..Found::default() };
-        Ok(Box::new(One { found, looks: Arc::clone(&looks), panics }))
-    })
-}
-
-fn manifest(name: &str) -> ModelManifest {
-    let manifest = detect::manifest::built_in().remove(0);
-    ModelManifest { name: name.to_owned(), ..manifest }
-}
-
-fn config() -> CameraConfig {
-    let set = vec!["cameras.cam.detection.max_fps=60".into()];
-    let layers = config::Layers { set, ..config::Layers::default() };
-    config::load(&layers).unwrap().config.cameras.remove(0)
-}
-
-/// A running thread, what it says, and frames for it.
-struct Site {
-    vision: Vision,
-    told: Receiver<Told>,
-    frames: Slot<Frame>,
-}
-
-impl Site {
-    fn new(load: Load, lighter: Vec<ModelSource>) -> Self {
-        let frames = Slot::default();
-        let (tell, told) = channel(256);
-        let setup = VisionSetup {
-            config: config(),
-            model: ModelSource::of(&manifest("asked"), &[]),
-            lighter,
-            load,
-            meter: SharedMeter::default(),
-            frames: frames.clone(),
-            overlay: media::OverlayHandle::default(),
-            tell,
-        };
-        Self { vision: Vision::start(setup).unwrap(), told, frames }
-    }
-
-    /// Shows frames until `wanted` is told.
-    fn until<T>(&mut self, wanted: impl Fn(&Told) -> Option<T>) -> T {
-        let begun = Instant::now();
-        loop {
-            assert!(begun.elapsed() < LONG, "not told in time");
-            let size = Size::new(2, 2);
-            let now = monotonic();
-            self.frames.put(Frame {
-                seq: 0,
-                pts: now,
-                captured: now,
-                tapped: now,
-                size,
-                source_size: size,
-                format: PixelFormat::Rgb,
-                colours: domain::Colours::default(),
-                data: vec![0; 12],
-            });
-            match self.told.try_recv() {
-                Ok(told) => {
-                    if let Some(found) = wanted(&told) {
-                        return found;
-                    }
-                }
-                Err(TryRecvError::Empty) => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    fn until_event(&mut self, wanted: EventType) -> link::Happening {
-        self.until(|told| match told {
-            Told::Happened(all) => all.iter().find(|h| h.event_type == wanted).cloned(),
-            _ => None,
-        })
-    }
+/// A camera that looks at every frame.
+fn site(load: Load, lighter: Vec<ModelSource>) -> Site {
+    let asked = ModelSource::of(&manifest("asked"), &[]);
+    Site::new(config(&["motion_gate=false"]), load, asked, lighter)
 }
 
 #[test]
 fn a_detector_that_panics_is_started_again_and_says_so() {
-    let mut site = Site::new(cars(|look| look == 20), Vec::new());
+    let mut site = site(cars(|look| look == 20), Vec::new());
     let before = site.until_event(EventType::ObjectNew);
     let error = site.until(|told| match told {
         Told::Detector(status) if status.crashes == 1 => {
@@ -151,7 +43,7 @@ fn a_detector_that_panics_is_started_again_and_says_so() {
 
 #[test]
 fn what_was_tracked_when_the_detector_crashed_gets_its_end() {
-    let mut site = Site::new(cars(|look| look == 20), Vec::new());
+    let mut site = site(cars(|look| look == 20), Vec::new());
     let begun = site.until_event(EventType::ObjectNew);
     assert_eq!(site.until_event(EventType::ObjectEnd).event_id, begun.event_id);
     site.vision.stop();
@@ -159,7 +51,7 @@ fn what_was_tracked_when_the_detector_crashed_gets_its_end() {
 
 #[test]
 fn each_crash_in_a_row_makes_the_wait_longer() {
-    let mut site = Site::new(cars(|look| look < 2), Vec::new());
+    let mut site = site(cars(|look| look < 2), Vec::new());
     for (crash, pause) in [(1, "after 1 s"), (2, "after 2 s")] {
         let error = site.until(|told| match told {
             Told::Detector(status) if status.crashes == crash => status.error.clone(),
@@ -175,7 +67,7 @@ fn each_crash_in_a_row_makes_the_wait_longer() {
 fn a_lighter_model_with_other_labels_takes_over_without_a_new_track() {
     let names = ["ship", "person", "car"].map(str::to_owned).to_vec();
     let light = ModelManifest { labels: ModelLabels::List(names), ..manifest("light") };
-    let mut site = Site::new(cars(|_| false), vec![ModelSource::of(&light, &[])]);
+    let mut site = site(cars(|_| false), vec![ModelSource::of(&light, &[])]);
     let before = site.until_event(EventType::ObjectUpdate);
     site.vision.set_pace(Pace { model: "light".into(), ..Pace::default() });
     let after = site.until(|told| match told {
@@ -201,7 +93,7 @@ fn a_lighter_model_that_cannot_be_loaded_is_refused_and_the_one_in_use_stays() {
         name => Err(Error::Missing { name: name.into(), file: "a.bin".into(), dirs: vec![] }),
     });
     let light = ModelSource::of(&manifest("light"), &[]);
-    let mut site = Site::new(load, vec![light]);
+    let mut site = site(load, vec![light]);
     site.until_event(EventType::ObjectNew);
     site.vision.set_pace(Pace { model: "light".into(), ..Pace::default() });
     let refused = site.until(|told| match told {
@@ -211,5 +103,66 @@ fn a_lighter_model_that_cannot_be_loaded_is_refused_and_the_one_in_use_stays() {
     assert_eq!(refused, "light");
     let update = site.until_event(EventType::ObjectUpdate);
     assert_eq!(update.model.unwrap().name, "asked");
+    site.vision.stop();
+}
+
+#[test]
+fn the_model_of_the_settings_is_tried_again_after_a_while_and_a_lighter_one_stays_meanwhile() {
+    let good = cars(|_| false);
+    let (broken, tries) = (Arc::new(AtomicBool::new(false)), Arc::<AtomicU32>::default());
+    let (breaks, tried) = (Arc::clone(&broken), Arc::clone(&tries));
+    let load: Load = Box::new(move |model, config| {
+        if model.name() == "asked" && breaks.load(Ordering::SeqCst) {
+            tried.fetch_add(1, Ordering::SeqCst);
+            return Err(Error::Missing {
+                name: "asked".into(),
+                file: "a.bin".into(),
+                dirs: vec![],
+            });
+        }
+        good(model, config)
+    });
+    let mut site = site(load, vec![ModelSource::of(&manifest("light"), &[])]);
+    let status = |site: &mut Site, wanted: &dyn Fn(&api::status::DetectorStatus) -> bool| {
+        site.until(|told| match told {
+            Told::Refused { model } => panic!("{model} was refused"),
+            Told::Detector(status) => wanted(status).then(|| status.clone()),
+            _ => None,
+        })
+    };
+    site.vision.set_pace(Pace { model: "light".into(), ..Pace::default() });
+    status(&mut site, &|status| status.running && status.model == "light");
+    broken.store(true, Ordering::SeqCst);
+    // As the governor says it again and again.
+    for _ in 0..50 {
+        site.vision.set_pace(Pace { model: "asked".into(), ..Pace::default() });
+    }
+    let failing = status(&mut site, &|status| status.error.is_some());
+    assert!(failing.running && failing.error.is_some_and(|error| error.contains("a.bin")));
+    site.until_event(EventType::ObjectUpdate);
+    let tried = tries.load(Ordering::SeqCst);
+    broken.store(false, Ordering::SeqCst);
+    let whole = status(&mut site, &|status| status.model == "asked");
+    assert!(whole.running && tried < 10, "{tried} tries");
+    site.vision.stop();
+}
+
+#[test]
+fn a_detector_at_rest_wants_no_frames_and_looks_at_none_from_before() {
+    let mut site = site(cars(|_| false), Vec::new());
+    site.until_event(EventType::ObjectNew);
+    site.vision.set_pace(Pace { paused: true, model: "asked".into(), ..Pace::default() });
+    site.until(|told| match told {
+        Told::Detector(status) => (!status.running).then_some(()),
+        _ => None,
+    });
+    let begun = Instant::now();
+    site.show();
+    while site.frames.wants(LONG) || !site.show() {
+        assert!(begun.elapsed() < LONG, "frames are wanted, or kept, for nobody");
+        std::thread::yield_now();
+    }
+    site.vision.set_pace(Pace { model: "asked".into(), ..Pace::default() });
+    site.until_event(EventType::ObjectNew);
     site.vision.stop();
 }

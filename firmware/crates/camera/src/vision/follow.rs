@@ -65,9 +65,24 @@ impl Follow {
     /// Carries on with what was found in `frame`.
     pub(super) fn step(&mut self, frame: &Frame, detections: &[Detection], seen: Seen) {
         let update = self.tracker.step(frame.captured, detections);
-        self.draw(frame, &update);
+        self.carry_on(frame, &update, seen);
+    }
+
+    /// Carries on with `frame` as one that shows what was found in the one before, and nothing else.
+    pub(super) fn hold(&mut self, frame: &Frame, seen: Seen) {
+        let update = self.tracker.hold(frame.captured);
+        self.carry_on(frame, &update, seen);
+    }
+
+    fn carry_on(&mut self, frame: &Frame, update: &TrackUpdate, seen: Seen) {
+        self.draw(frame, update);
         self.seen = Some(seen);
-        self.tell_happenings(&update, Sight::Seeing);
+        self.tell_happenings(update, Sight::Seeing);
+    }
+
+    /// Whether nothing found so far asks for another look.
+    pub(super) fn is_settled(&self) -> bool {
+        self.tracker.is_settled()
     }
 
     /// Ends everything that is tracked: nothing is seen any more.

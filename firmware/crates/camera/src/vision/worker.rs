@@ -9,12 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use api::event::ModelRef;
 use api::status::DetectorStatus;
 use base::clock::monotonic;
 use base::slot::Taken;
 use config::CameraConfig;
 use detect::Found;
-use domain::{Frame, Labels};
+use domain::{Frame, Labels, MotionGate};
 
 use super::eye::Eye;
 use super::follow::Follow;
@@ -27,8 +28,10 @@ use crate::to_link::Seen;
 const LOAD_AGAIN: Duration = Duration::from_secs(3);
 /// Longest wait for a frame before commands are looked at.
 const FRAME_WAIT: Duration = Duration::from_millis(100);
-/// Without a frame for this time, what was tracked is gone.
+/// Without a frame for this time, what was tracked is gone; not before two looks could be made.
 const BLIND_AFTER: Duration = Duration::from_secs(3);
+/// A detector that does not look wants no frame before it says so again.
+const NOT_SOON: Duration = Duration::from_secs(3600);
 /// A detector that crashed is loaded anew after this time, doubled by each crash that follows.
 const AFTER_CRASH: Duration = Duration::from_secs(1);
 /// Doublings of that time, at most.
@@ -43,6 +46,8 @@ pub(super) struct Worker {
     meter: SharedMeter,
     labels: Labels,
     eye: Option<Eye>,
+    /// Tells which frames need no look; `None`: all do.
+    gate: Option<MotionGate>,
     pace: Pace,
     status: DetectorStatus,
     follow: Follow,
@@ -54,6 +59,8 @@ pub(super) struct Worker {
     /// Crashes in a row, and when the last one was.
     crashes: (u32, Instant),
     next_load: Instant,
+    /// When the model that the settings ask for is tried again beside the one in use.
+    next_change: Option<Instant>,
     next_infer: Instant,
 }
 
@@ -71,12 +78,14 @@ impl Worker {
             pace: Pace { model: setup.model.name().to_owned(), ..Pace::default() },
             labels,
             eye: None,
+            gate: None,
             status,
             last_frame: monotonic(),
             took: Duration::ZERO,
             failing: false,
             crashes: (0, Instant::now()),
             next_load: Instant::now(),
+            next_change: None,
             next_infer: Instant::now(),
             setup,
             commands,
@@ -94,14 +103,19 @@ impl Worker {
 
     fn work(&mut self) {
         while self.obey() {
-            if !self.setup.config.detector.enabled || self.pace.paused {
+            if self.is_at_rest() {
                 self.rest();
             } else if self.eye.is_none() {
                 self.load();
             } else {
+                self.change_again();
                 self.look();
             }
         }
+    }
+
+    fn is_at_rest(&self) -> bool {
+        !self.setup.config.detector.enabled || self.pace.paused
     }
 
     /// Nothing that was in the middle of something is used again: the model goes, and what was
@@ -134,7 +148,9 @@ impl Worker {
     /// Takes commands until the next inference is due; `false` when told to stop.
     fn obey(&mut self) -> bool {
         loop {
-            self.setup.frames.want_at(self.next_infer);
+            let looks = !self.is_at_rest() && self.eye.is_some();
+            let due = if looks { self.next_infer } else { Instant::now() + NOT_SOON };
+            self.setup.frames.want_at(due);
             let wait = self.next_infer.saturating_duration_since(Instant::now());
             match self.commands.recv_timeout(wait) {
                 Ok(Command::Apply(config, lighter)) => self.apply(*config, lighter),
@@ -154,28 +170,57 @@ impl Worker {
     /// Takes over what the governor says. Another model is loaded beside the one in use, which
     /// stays where the other cannot be.
     fn take_pace(&mut self, pace: Pace) {
+        let same = pace.model == self.pace.model;
         self.pace = pace;
         let in_use = self.eye.as_ref().map(|eye| &eye.model().name);
         if in_use.is_none_or(|name| *name == self.pace.model) {
-            return;
+            if self.next_change.take().is_some() {
+                self.tell_status(|status| status.error = None);
+            }
+        } else if !same || self.next_change.is_none() {
+            self.change();
         }
+    }
+
+    /// Loads the model that is wanted beside the one in use. The one that the settings ask for is not
+    /// refused: it is tried again after a while.
+    fn change(&mut self) {
         match self.open() {
             Ok(eye) => self.put_in(eye),
-            Err(error) => self.refuse(&error),
+            Err(error) if self.wants_lighter() => self.refuse(&error),
+            Err(error) => {
+                if self.next_change.is_none() {
+                    tracing::warn!(error, "the model cannot be loaded: a lighter one stays in use");
+                }
+                self.next_change = Some(Instant::now() + LOAD_AGAIN);
+                self.tell_status(|status| status.error = Some(error));
+            }
+        }
+    }
+
+    fn change_again(&mut self) {
+        if self.next_change.is_some_and(|at| Instant::now() >= at) {
+            self.change();
         }
     }
 
     /// Gives the detector its view and its parameters; ones that do not fit the model are told and
-    /// leave the old ones in force.
+    /// leave the old ones in force. What was looked at before is to be looked at again.
     fn set_params(&mut self) {
         let Some(eye) = &mut self.eye else { return };
-        eye.set_view(self.setup.config.view);
+        let view = self.setup.config.view;
+        self.gate = self.setup.config.motion.map(|motion| MotionGate::new(motion, view.region));
+        eye.set_view(view);
         let error = eye.set_params(&self.setup.config.detection).err();
         self.tell_status(|status| status.error = error.map(|e| base::error::chain(&e)));
     }
 
     fn rest(&mut self) {
-        self.follow.go_blind(monotonic());
+        self.go_blind(monotonic());
+        // What is looked at after the rest is to be of then.
+        if let Taken::Value(frame) = self.setup.frames.take(Duration::ZERO) {
+            self.setup.frames.give_back(frame);
+        }
         let enabled = self.setup.config.detector.enabled;
         self.tell_status(|status| {
             status.running = false;
@@ -190,6 +235,10 @@ impl Worker {
     fn wanted(&self) -> &ModelSource {
         let lighter = self.setup.lighter.iter().find(|model| model.name() == self.pace.model);
         lighter.unwrap_or(&self.setup.model)
+    }
+
+    fn wants_lighter(&self) -> bool {
+        self.wanted().name() != self.setup.model.name()
     }
 
     /// Loads the model that is wanted.
@@ -215,6 +264,7 @@ impl Worker {
             status.sha256.clone_from(&eye.model().sha256);
             status.error = None;
         });
+        self.next_change = None;
         self.eye = Some(eye);
         self.set_params();
     }
@@ -234,7 +284,7 @@ impl Worker {
         self.next_load = Instant::now() + LOAD_AGAIN;
         match self.open() {
             Ok(eye) => self.put_in(eye),
-            Err(error) if self.wanted().name() != self.setup.model.name() => {
+            Err(error) if self.wants_lighter() => {
                 self.refuse(&error);
                 self.next_load = Instant::now();
             }
@@ -261,12 +311,17 @@ impl Worker {
     }
 
     fn infer(&mut self, frame: &Frame) {
+        let interval = self.interval();
         let Some(eye) = &mut self.eye else { return };
         let began = Instant::now();
-        let interval = self.setup.config.detector.min_interval.max(self.pace.min_interval);
         self.next_infer = began + interval;
-        self.setup.frames.want_at(began + self.took.max(interval));
         let mut model = eye.model().clone();
+        let still = self.gate.as_mut().is_some_and(|gate| gate.is_still(frame));
+        if still && self.follow.is_settled() {
+            self.pass_over(frame, model);
+            return;
+        }
+        self.setup.frames.want_at(began + self.took.max(interval));
         let found = eye.detect(frame);
         self.took = began.elapsed();
         let found = match found {
@@ -275,10 +330,14 @@ impl Worker {
                 let sentence = base::error::chain(&error);
                 self.failing = true;
                 self.tell_status(|status| status.error = Some(sentence));
+                self.forget_look();
                 self.go_blind_when_late();
                 return;
             }
         };
+        if let Some(gate) = &mut self.gate {
+            gate.looked();
+        }
         let inferred = monotonic();
         self.last_frame = inferred;
         measure(&self.meter, self.setup.frames.overwritten(), frame, found, inferred);
@@ -290,11 +349,39 @@ impl Worker {
         }
     }
 
+    /// Carries on over a frame that shows nothing new: it is neither looked at nor missed.
+    fn pass_over(&mut self, frame: &Frame, model: ModelRef) {
+        let now = monotonic();
+        self.last_frame = now;
+        let mut meter = self.meter.lock();
+        meter.gated += 1;
+        meter.skipped = self.setup.frames.overwritten();
+        drop(meter);
+        self.follow.hold(frame, Seen { tapped: frame.tapped, inferred: now, model });
+    }
+
     fn go_blind_when_late(&mut self) {
         let now = monotonic();
-        if now.saturating_sub(self.last_frame) > BLIND_AFTER {
-            self.follow.go_blind(now);
+        if now.saturating_sub(self.last_frame) > blind_after(self.interval()) {
+            self.go_blind(now);
         }
+    }
+
+    fn go_blind(&mut self, now: Duration) {
+        self.forget_look();
+        self.follow.go_blind(now);
+    }
+
+    /// The next frame is looked at, whatever it shows.
+    fn forget_look(&mut self) {
+        if let Some(gate) = &mut self.gate {
+            gate.forget();
+        }
+    }
+
+    /// Least time between the starts of two inferences.
+    fn interval(&self) -> Duration {
+        self.setup.config.detector.min_interval.max(self.pace.min_interval)
     }
 
     fn tell_status(&mut self, change: impl FnOnce(&mut DetectorStatus)) {
@@ -309,6 +396,11 @@ impl Worker {
     fn wait(&mut self, time: Duration) {
         self.next_infer = Instant::now() + time;
     }
+}
+
+/// For how long nothing is seen between two looks at most, where they are `interval` apart.
+fn blind_after(interval: Duration) -> Duration {
+    BLIND_AFTER.max(2 * interval)
 }
 
 fn follow(setup: &VisionSetup, labels: &Labels, meter: &SharedMeter) -> Follow {
@@ -332,4 +424,15 @@ fn measure(meter: &SharedMeter, skipped: u64, frame: &Frame, found: &Found, infe
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detector_that_looks_rarely_does_not_take_its_pauses_for_blindness() {
+        assert_eq!(blind_after(Duration::from_millis(100)), BLIND_AFTER);
+        assert_eq!(blind_after(Duration::from_secs(10)), Duration::from_secs(20));
+    }
 }

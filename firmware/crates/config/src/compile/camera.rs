@@ -67,6 +67,7 @@ pub(super) fn camera(
             min_interval: found.min_interval,
         },
         view: found.view,
+        motion: found.motion,
         detection: found.params,
         tracker,
         history,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::settings::{ClassFilter, DetectionSettings, Tiling};
 use domain::detection::SizeRule;
-use domain::{BBox, DetectionParams, View};
+use domain::{BBox, DetectionParams, MotionParams, View};
 
 use crate::check::Check;
 
@@ -22,6 +22,8 @@ pub(super) struct Found {
     pub(super) min_interval: Duration,
     /// What the detector looks at.
     pub(super) view: View,
+    /// Which frames need not be looked at.
+    pub(super) motion: Option<MotionParams>,
     /// What counts as found.
     pub(super) params: DetectionParams,
 }
@@ -34,6 +36,7 @@ pub(super) fn detection(check: &mut Check<'_>, settings: &DetectionSettings) -> 
         enabled: check.need_or("enabled", settings.enabled, false),
         min_interval: Duration::from_secs_f32(1.0 / max_fps),
         view: view(check, settings),
+        motion: motion(check, settings),
         params: DetectionParams {
             score_threshold: check.number("score_threshold", settings.score_threshold, 0.0..=1.0),
             class_thresholds: class_thresholds(
@@ -55,6 +58,12 @@ pub(super) fn detection(check: &mut Check<'_>, settings: &DetectionSettings) -> 
             labels: labels(check, settings.labels.as_deref()),
         },
     }
+}
+
+fn motion(check: &mut Check<'_>, settings: &DetectionSettings) -> Option<MotionParams> {
+    let refresh = check.number("motion_refresh_s", settings.motion_refresh_s, 0.1..=60.0);
+    let gate = check.need_or("motion_gate", settings.motion_gate, false);
+    gate.then(|| MotionParams { refresh: Duration::from_secs_f32(refresh) })
 }
 
 fn view(check: &mut Check<'_>, settings: &DetectionSettings) -> View {

@@ -72,6 +72,7 @@ async fn metrics_are_open_metrics_and_name_everything_that_counts() {
         r#"edgecam_camera_frames_total{camera="front"} 250"#,
         r#"edgecam_camera_inferred_frames_total{camera="front"} 0"#,
         r#"edgecam_camera_skipped_frames_total{camera="front"} 0"#,
+        r#"edgecam_camera_gated_frames_total{camera="front"} 0"#,
         r#"edgecam_camera_tracks{camera="front"} 0.0"#,
         r#"edgecam_camera_bitrate_bits_per_second{camera="front"} 0.0"#,
         r#"edgecam_camera_stage_seconds{camera="front",stage="infer",quantile="0.5"} 0.013"#,

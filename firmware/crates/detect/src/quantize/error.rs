@@ -95,6 +95,19 @@ pub enum QuantizeError {
         /// Whether it has some, and all are named to be kept.
         all_kept: bool,
     },
+    /// Each layer that may be quantized costs more than is allowed.
+    #[error(
+        "no layer can be quantized within the noise budget {budget}: the quietest alone makes {least:.2e}"
+    )]
+    Budget {
+        /// The noise that the outputs may have.
+        budget: f64,
+        /// The noise that the quietest layer alone makes.
+        least: f64,
+    },
+    /// The layers that may be quantized read nothing that a range could be chosen from.
+    #[error("no layer can be quantized: what those that may be read is zero on all pictures")]
+    OnlyZeros,
     /// There is nothing to calibrate with.
     #[error("no pictures to calibrate with")]
     NoPictures,

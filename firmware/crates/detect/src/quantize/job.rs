@@ -154,7 +154,7 @@ impl<'a> Job<'a> {
         let attempts = chosen.len();
         let (plan, differences) = loop {
             if chosen.is_empty() {
-                return Err(QuantizeError::NothingToQuantize { all_kept: !kept.is_empty() });
+                return Err(none_chosen(&noises, budget));
             }
             let mut plan = self.plan(network, chosen.iter().map(|noise| noise.layer));
             hand_on(network, &mut plan, self.outputs);
@@ -280,6 +280,11 @@ impl<'a> Job<'a> {
         };
         network.convs().zip(&differences).map(report).collect()
     }
+}
+
+fn none_chosen(noises: &[Noise], budget: f64) -> QuantizeError {
+    let least = noises.iter().map(|noise| noise.at_outputs).min_by(f64::total_cmp);
+    least.map_or(QuantizeError::OnlyZeros, |least| QuantizeError::Budget { budget, least })
 }
 
 fn check(options: &Options) -> Result<(), QuantizeError> {

@@ -9,6 +9,11 @@ use crate::track::{Track, TrackId, TrackState, TrackUpdate, Velocity};
 /// Time between the idle steps that stand for those that nobody kept, since nothing was there.
 const IDLE_STEP: Duration = Duration::from_secs(1);
 
+/// A track that was not seen for longer ended in a piece of history that is missing: no tracker
+/// remembers one for so long (a minute at most by the settings, and the look that ends it may be ten
+/// seconds after the one before).
+const LONGEST_MEMORY: Duration = Duration::from_secs(75);
+
 /// Goes through the stretches of one session.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
@@ -33,10 +38,39 @@ impl Replay {
         Some(TrackUpdate { at, tracks: Vec::new(), started: Vec::new(), ended: Vec::new() })
     }
 
+    /// The end, with the newest step, of the tracks whose own end before `next` nobody wrote down.
+    fn outlived(&mut self, next: Duration) -> Option<TrackUpdate> {
+        let at = self.last?;
+        let gone = |track: &Track| next.saturating_sub(track.last_seen) > LONGEST_MEMORY;
+        let ended: Vec<Track> =
+            self.live.extract_if(.., |_, track| gone(track)).map(|(_, t)| t).collect();
+        if ended.is_empty() {
+            return None;
+        }
+        let ended = ended.into_iter().map(|track| Track { state: TrackState::Ended, ..track });
+        Some(TrackUpdate {
+            at,
+            tracks: self.tracks(at).collect(),
+            started: Vec::new(),
+            ended: ended.collect(),
+        })
+    }
+
+    /// All that is tracked at `at`.
+    fn tracks(&self, at: Duration) -> impl Iterator<Item = Track> {
+        self.live.values().map(move |track| match track.last_seen == at {
+            true => *track,
+            false => Track { state: TrackState::Lost, ..*track },
+        })
+    }
+
     /// Hands every step of `stretch` to `each`.
     pub fn play(&mut self, stretch: &Stretch, mut each: impl FnMut(&TrackUpdate)) {
         let mut next = vec![0_usize; stretch.paths.len()];
         for (step, &at) in (0_u32..).zip(&stretch.steps) {
+            if let Some(update) = self.outlived(at) {
+                each(&update);
+            }
             let mut update =
                 TrackUpdate { at, tracks: Vec::new(), started: Vec::new(), ended: Vec::new() };
             for (path, next) in stretch.paths.iter().zip(&mut next) {
@@ -52,10 +86,7 @@ impl Replay {
                     update.ended.push(Track { state: TrackState::Ended, ..track });
                 }
             }
-            update.tracks.extend(self.live.values().map(|track| match track.last_seen == at {
-                true => *track,
-                false => Track { state: TrackState::Lost, ..*track },
-            }));
+            update.tracks.extend(self.tracks(at));
             self.last = Some(at);
             each(&update);
         }

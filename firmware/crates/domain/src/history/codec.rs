@@ -25,6 +25,9 @@ const SCORE_GRID: f32 = 128.0;
 const FAR: f32 = 4.0;
 /// Most steps of a stretch that is read.
 const MAX_STEPS: u32 = 1 << 16;
+/// Furthest time from the first step that is read, in milliseconds: some thirty years. Beyond it a
+/// stretch could not be written again without overflow.
+const MAX_MS: i64 = 1 << 40;
 /// Most boxes of a stretch that is read: a bound on memory, far above what a camera sees.
 const MAX_SAMPLES: u64 = 1 << 22;
 
@@ -204,7 +207,7 @@ pub fn decode(bytes: &[u8], start: Duration) -> Result<Stretch, HistoryError> {
         if paths.last().is_some_and(|last| last.id.0 >= id) {
             return Err(HistoryError::Invalid("tracks are out of order"));
         }
-        let first_seen = later(start, reader.signed()?);
+        let first_seen = later(start, reader.signed()?)?;
         let ended = reader.small()?.checked_sub(1);
         if ended.is_some_and(|step| step >= count) {
             return Err(HistoryError::Invalid("a track ends beyond the last step"));
@@ -225,7 +228,7 @@ fn read_steps(
     let mut last = start;
     for step in 0..count {
         let [ms] = times.value(step).ok_or(HistoryError::Invalid("steps have no times"))?;
-        last = later(start, ms.round() as i64).max(last);
+        last = later(start, ms.round() as i64)?.max(last);
         steps.push(last);
     }
     Ok(steps)
@@ -284,7 +287,38 @@ fn bbox(x: f64, y: f64, w: f64, h: f64) -> BBox {
     BBox::new(share(x - w / 2.0), share(y - h), share(w), share(h))
 }
 
-fn later(start: Duration, ms: i64) -> Duration {
+fn later(start: Duration, ms: i64) -> Result<Duration, HistoryError> {
     let by = Duration::from_millis(ms.unsigned_abs());
-    if ms < 0 { start.saturating_sub(by) } else { start.saturating_add(by) }
+    if ms.unsigned_abs() > MAX_MS.unsigned_abs() {
+        return Err(HistoryError::Invalid("a time is too far off"));
+    }
+    Ok(if ms < 0 { start.saturating_sub(by) } else { start.saturating_add(by) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two steps, the second at `ms`; no tracks.
+    fn stretch(ms: i64) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        put(&mut bytes, 2);
+        put(&mut bytes, 0);
+        put_curve(&mut bytes, &[(0, [0]), (1, [ms])]);
+        put(&mut bytes, 0);
+        bytes
+    }
+
+    #[test]
+    fn times_that_could_not_be_written_again_are_refused() {
+        let start = Duration::from_secs(1);
+        let far = Err(HistoryError::Invalid("a time is too far off"));
+        for ms in [i64::MAX, i64::MIN, MAX_MS + 1] {
+            assert_eq!(decode(&stretch(ms), start), far, "{ms}");
+        }
+        for ms in [MAX_MS, 7, -MAX_MS] {
+            let read = decode(&stretch(ms), start).unwrap();
+            assert_eq!(decode(&encode(&read, &Tolerance::USUAL), start).unwrap(), read, "{ms}");
+        }
+    }
 }

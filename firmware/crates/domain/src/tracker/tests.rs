@@ -208,3 +208,39 @@ fn parameters_that_are_no_numbers_do_no_harm() {
     assert_eq!(updates[2].tracks[0].hits, 3);
     assert!((updates[2].tracks[0].bbox.x - 0.2).abs() < 1e-6);
 }
+
+#[test]
+fn who_goes_out_and_who_comes_in_at_the_same_edge_are_two() {
+    let mut tracker = Tracker::new(TrackerParams { confirm_hits: 3, ..Default::default() });
+    // One walks out to the left; the other comes in there, seen once the first one is not any more.
+    let walker = |reach: f32| Detection {
+        bbox: BBox::new(reach - 0.03, 0.4, 0.03, 0.12).clamped(),
+        ..thing(PERSON, 0.8, 0.0)
+    };
+    let mut started = Vec::new();
+    let mut last = None;
+    for look in 0_u16..60 {
+        let walked = 0.005 * f32::from(look);
+        let out = 0.15 - walked;
+        let seen = if out > 0.01 { walker(out) } else { walker(walked - 0.13) };
+        let update = tracker.step(millis(100 * u64::from(look)), &[seen]);
+        started.extend(update.started);
+        let confirmed = update.tracks.into_iter().find(|t| t.state == TrackState::Confirmed);
+        last = confirmed.or(last);
+    }
+    assert_eq!(started, [TrackId(1), TrackId(2)]);
+    assert_eq!(last.map(|track| track.id), Some(TrackId(2)));
+}
+
+#[test]
+fn a_quick_narrow_thing_is_one_at_three_looks_a_second() {
+    let mut tracker = Tracker::new(TrackerParams { confirm_hits: 3, ..Default::default() });
+    let rider = |look: u64| {
+        let bbox = BBox::new(0.15 * look as f32, 0.4, 0.05, 0.2);
+        Detection { bbox, ..thing(PERSON, 0.8, 0.0) }
+    };
+    let updates: Vec<_> =
+        (0..6).map(|look| tracker.step(millis(300 * look), &[rider(look)])).collect();
+    assert_eq!(updates[2].started, [TrackId(1)]);
+    assert!(updates[3..].iter().all(|update| ids(update) == [1] && update.started.is_empty()));
+}

@@ -1,5 +1,5 @@
-//! What the media path costs: drawing, the generated street, scaling for the detector, and the whole pipeline against the
-//! same one from stock elements. Prints medians, one line each.
+//! What the media path costs: drawing, the generated street, scaling for the detector, and the whole
+//! pipeline against the same one from stock elements. Prints medians, one line each.
 
 // A benchmark talks to the terminal, and has nobody to hand an error to.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]

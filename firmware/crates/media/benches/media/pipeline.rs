@@ -188,6 +188,7 @@ fn camera(clip: &Path) -> CameraConfig {
             min_interval: Duration::ZERO,
         },
         view: View::default(),
+        motion: None,
         detection: DetectionParams {
             score_threshold: 0.3,
             class_thresholds: Vec::new(),

@@ -40,6 +40,7 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
             min_interval: Duration::ZERO,
         },
         view: View::default(),
+        motion: None,
         detection: DetectionParams {
             score_threshold: 0.3,
             class_thresholds: Vec::new(),

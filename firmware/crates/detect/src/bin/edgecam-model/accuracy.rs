@@ -45,6 +45,13 @@ pub(crate) struct Args {
     /// A Python with pycocotools
     #[arg(long, env = "EDGECAM_PYTHON", default_value = "python3")]
     python: PathBuf,
+    /// A line for every class too
+    #[arg(long)]
+    classes: bool,
+    /// Writes the mAP into the manifests that are named by their files, for `edgecam-model benchmark` to
+    /// rank them by. One in 8 bits should have been quantized with other pictures
+    #[arg(long, conflicts_with = "tiling")]
+    record: bool,
     /// Number format of the network's insides: auto, full, half or bfloat
     #[arg(long, default_value_t = Precision::Full)]
     precision: Precision,
@@ -127,9 +134,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let test = Test { annotations: &annotations, truth: &truth, python, options, view };
 
     let mut all_close = true;
-    for (manifest, files) in args.choice.models()? {
+    for (at, (manifest, files)) in args.choice.models()?.into_iter().enumerate() {
         let results = test.detect(&manifest, &files, frames.iter())?;
-        let Scores { map, ap50, small } = test.judge(&results)?;
+        let Scores { map, ap50, small, classes } = test.judge(&results)?;
         let exact = is_default && args.precision == Precision::Full && args.tiling == Tiling::Off;
         let reference = reference(&manifest).filter(|_| exact);
         let close = reference.is_none_or(|reference| (map - reference).abs() <= TOLERANCE);
@@ -141,6 +148,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "accuracy {model} {size} mAP {map:.1} AP50 {ap50:.1} small {small:.1} reference {reference}{verdict}"
         );
         writeln!(std::io::stdout(), "{line}")?;
+        if let Some(file) = args.choice.manifest_file(at).filter(|_| args.record) {
+            package::record_map(file, map)?;
+        }
+        for class in classes.iter().filter(|_| args.classes) {
+            writeln!(std::io::stdout(), "accuracy {model} {size} {class}")?;
+        }
         if args.int8 {
             let (results, layers) = test.quantized(&manifest, &files, &frames, &args.tuning)?;
             let Scores { map: int8_map, ap50, .. } = test.judge(&results)?;
@@ -270,6 +283,24 @@ struct Scores {
     ap50: f64,
     /// mAP of objects below 32 × 32 pixels.
     small: f64,
+    /// A line for every class.
+    classes: Vec<String>,
+}
+
+impl Scores {
+    /// Of what [`JUDGE`] prints: a line of three numbers, then one a class.
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let of_all: Vec<f64> = lines.next()?.iter().filter_map(|word| word.parse().ok()).collect();
+        let &[map, ap50, small] = of_all.as_slice() else { return None };
+        let class = |words: Vec<&str>| match words[..] {
+            [name, map, ap50, objects] => {
+                Some(format!("class {name} mAP {map} AP50 {ap50} objects {objects}"))
+            }
+            _ => None,
+        };
+        Some(Self { map, ap50, small, classes: lines.map(class).collect::<Option<_>>()? })
+    }
 }
 
 fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Result<Scores> {
@@ -287,9 +318,22 @@ fn judge(python: &Path, annotations: &Path, results: &[Result]) -> anyhow::Resul
         python.display(),
         String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no reason given")
     );
-    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    match numbers.as_slice() {
-        &[map, ap50, small] => Ok(Scores { map, ap50, small }),
-        _ => anyhow::bail!("{} answered {text:?} instead of three numbers", python.display()),
+    Scores::read(&text).with_context(|| {
+        format!("{} answered {text:?} instead of three numbers and the classes", python.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judge_says_a_line_of_all_and_one_for_every_class() {
+        let scores = Scores::read("26.800 44.100 8.500\nperson 40.000 60.500 17\n").unwrap();
+        assert_eq!((scores.map, scores.ap50, scores.small), (26.8, 44.1, 8.5));
+        assert_eq!(scores.classes, ["class person mAP 40.000 AP50 60.500 objects 17"]);
+        for short in ["", "26.8 44.1", "26.8 44.1 8.5\nperson"] {
+            assert!(Scores::read(short).is_none(), "{short:?}");
+        }
     }
 }

@@ -109,7 +109,7 @@ fn row(one: &Measured, target: Target) -> String {
 fn advice(measured: &[Measured], picked: Option<&Measured>, target: Target) -> String {
     let settings = |one: &Measured, fps: f32| {
         format!(
-            "detector.model={}\ndetector.threads={}\ncameras.default.detection.max_fps={fps:.1}",
+            "detector.model={}\ndetector.threads={}\ncameras.cam.detection.max_fps={fps:.1}",
             one.model, one.threads
         )
     };

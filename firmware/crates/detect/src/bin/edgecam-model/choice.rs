@@ -53,9 +53,13 @@ impl Choice {
         Ok(found)
     }
 
+    /// The manifest file that names the model at `at` of [`Self::models`].
+    pub(crate) fn manifest_file(&self, at: usize) -> Option<&Path> {
+        self.names.get(at).and_then(|name| file(name))
+    }
+
     fn find(&self, name: &str) -> anyhow::Result<(ModelManifest, ModelFiles)> {
-        let path = Path::new(name);
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        if let Some(path) = file(name) {
             return self.with_files(manifest::load(path)?, path.parent());
         }
         let built_in = manifest::built_in();
@@ -79,4 +83,10 @@ impl Choice {
         let files = locate::locate(&manifest, &dirs)?;
         Ok((manifest, files))
     }
+}
+
+/// `name`, if it is that of a manifest file.
+fn file(name: &str) -> Option<&Path> {
+    let path = Path::new(name);
+    path.extension().is_some_and(|extension| extension == "toml").then_some(path)
 }

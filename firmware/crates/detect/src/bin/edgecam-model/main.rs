@@ -42,3 +42,33 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Quantize(args) => quantize::run(&args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_line_of_the_demo_models_script_is_one_that_this_program_takes() {
+        let script = include_str!("../../../../../setup/demo-model.sh").replace("\\\n", " ");
+        let lines =
+            script.lines().filter_map(|line| line.trim().strip_prefix("\"$BIN/edgecam-model\""));
+        let mut seen = 0;
+        for line in lines {
+            let words = line.split_whitespace().map(|word| word.trim_matches('"'));
+            let parsed = Args::try_parse_from(std::iter::once("edgecam-model").chain(words));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().unwrap());
+            seen += 1;
+        }
+        assert!(seen > 0, "the script does not call edgecam-model any more");
+    }
+
+    #[test]
+    fn the_camera_in_the_help_is_the_one_that_there_is_by_default() {
+        use clap::CommandFactory as _;
+        let loaded = config::load(&config::Layers::default()).unwrap();
+        let address = format!("/api/v1/cameras/{}", loaded.config.cameras[0].id);
+        let mut args = Args::command();
+        let help = args.find_subcommand_mut("quantize").unwrap().render_long_help().to_string();
+        assert!(help.contains(&address), "{help}");
+    }
+}

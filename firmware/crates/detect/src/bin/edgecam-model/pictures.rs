@@ -65,7 +65,7 @@ impl Folder {
 #[derive(clap::Args)]
 pub(crate) struct Camera {
     /// Takes the pictures from a running camera instead, such as
-    /// http://127.0.0.1:8080/api/v1/cameras/default; with its overlay, if that is on
+    /// http://127.0.0.1:8080/api/v1/cameras/cam; with its overlay, if that is on
     #[arg(long, value_name = "URL", conflicts_with = "images")]
     pub(crate) camera: Option<String>,
     /// Seconds between two pictures of a camera

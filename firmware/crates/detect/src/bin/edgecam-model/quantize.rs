@@ -29,8 +29,8 @@ pub(crate) struct Args {
     /// Most pictures to take; of a folder with more, evenly spread
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
     count: u32,
-    /// Folder for the quantized models; one that the daemon looks through is `models` in its data
-    /// directory
+    /// Folder for the quantized models; one that the daemon looks through, when it starts, is `models`
+    /// in its data directory
     #[arg(long, default_value = ".")]
     out: PathBuf,
     /// Prints the report as JSON instead of a table, one document a model, and no progress

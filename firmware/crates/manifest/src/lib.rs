@@ -1,11 +1,15 @@
-//! Manifest files: reading them, whether they hold together, the built-in ones. Whether the model's
-//! files fit is not known here ([`crate::model`]).
+//! The models that EdgeCam comes with, and manifest files: reading them, and whether they hold
+//! together. Looks for no model's files and opens none: whether they fit their manifest is the
+//! detector's business, where they are the daemon's.
+
+pub mod demo;
+mod error;
 
 use std::path::Path;
 
 use api::manifest::{ModelHead, ModelManifest};
 
-use crate::Error;
+pub use crate::error::ManifestError;
 
 /// Sides of the input are multiples of this: the coarsest grid on which the network joins its scales.
 pub const INPUT_MULTIPLE: u32 = 32;
@@ -16,7 +20,7 @@ const BUILT_IN: [&str; 5] = [
     include_str!("../../../models/nanodet_m_416.toml"),
     include_str!("../../../models/nanodet_plus_m_320.toml"),
     include_str!("../../../models/nanodet_plus_m_416.toml"),
-    include_str!("../../../models/demo/demo.toml"),
+    demo::MANIFEST,
 ];
 
 /// The manifests that EdgeCam comes with.
@@ -28,21 +32,21 @@ pub fn built_in() -> Vec<ModelManifest> {
 /// Reads the manifest in the file `path`.
 ///
 /// # Errors
-/// [`Error::ReadFile`], and those of [`parse`].
-pub fn load(path: &Path) -> Result<ModelManifest, Error> {
+/// [`ManifestError::Read`], and those of [`parse`].
+pub fn load(path: &Path) -> Result<ModelManifest, ManifestError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::ReadFile { path: path.to_owned(), source })?;
+        .map_err(|source| ManifestError::Read { path: path.to_owned(), source })?;
     parse(&text, &path.display().to_string())
 }
 
 /// Reads a manifest from TOML. `origin` names it in messages.
 ///
 /// # Errors
-/// [`Error::Manifest`] with the line, and those of [`check`].
-pub fn parse(text: &str, origin: &str) -> Result<ModelManifest, Error> {
+/// [`ManifestError::Syntax`] with the line, and those of [`check`].
+pub fn parse(text: &str, origin: &str) -> Result<ModelManifest, ManifestError> {
     let manifest: ModelManifest = toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
-        Error::Manifest {
+        ManifestError::Syntax {
             origin: origin.to_owned(),
             line: before.matches('\n').count() + 1,
             reason: error.message().replace('\n', " "),
@@ -55,10 +59,11 @@ pub fn parse(text: &str, origin: &str) -> Result<ModelManifest, Error> {
 /// Whether what the manifest says can all be true at once.
 ///
 /// # Errors
-/// [`Error::Contradiction`] with the first thing that cannot.
-pub fn check(manifest: &ModelManifest) -> Result<(), Error> {
-    contradiction(manifest)
-        .map_or(Ok(()), |reason| Err(Error::Contradiction { name: manifest.name.clone(), reason }))
+/// [`ManifestError::Contradiction`] with the first thing that cannot.
+pub fn check(manifest: &ModelManifest) -> Result<(), ManifestError> {
+    contradiction(manifest).map_or(Ok(()), |reason| {
+        Err(ManifestError::Contradiction { name: manifest.name.clone(), reason })
+    })
 }
 
 fn contradiction(manifest: &ModelManifest) -> Option<String> {
@@ -134,7 +139,7 @@ mod tests {
         let expected =
             ["nanodet-m_320", "nanodet-m_416", "nanodet-plus-m_320", "nanodet-plus-m_416"];
         assert_eq!(names[..4], expected);
-        assert_eq!(names[4..], ["edgecam-demo_416x256"]);
+        assert_eq!(names[4..], [demo::NAME]);
     }
 
     #[test]
