@@ -1,6 +1,8 @@
 //! Promise: what is announced of the drawn street is what happened there. A minute of announcements
 //! of the running product is held against the truth that its renderer tells for the same frames.
 
+#![allow(clippy::print_stdout, reason = "a test that measures says what it measured")]
+
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet};
