@@ -152,13 +152,19 @@ impl ModelLibrary {
 
     /// Whether the files that the detector would take are those that the manifest names. Blocks.
     pub(crate) fn is_sound(&self, manifest: &ModelManifest) -> bool {
+        self.is_installed(manifest) && self.damaged(manifest).is_none()
+    }
+
+    /// The first file that the detector would take and that is not what the manifest names. Blocks.
+    pub(crate) fn damaged(&self, manifest: &ModelManifest) -> Option<PathBuf> {
         let files = [&manifest.param, &manifest.bin];
         let has_both = |dir: &&PathBuf| files.iter().all(|file| dir.join(&file.file).is_file());
-        let Some(dir) = self.dirs.iter().find(has_both) else { return false };
-        files.iter().all(|file| {
+        let dir = self.dirs.iter().find(has_both)?;
+        let wrong = files.into_iter().find(|file| {
             let found = File::open(dir.join(&file.file)).and_then(|f| copy(f, &mut io::sink()));
-            found.is_ok_and(|found| found == file.sha256.to_lowercase())
-        })
+            !found.is_ok_and(|found| found == file.sha256.to_lowercase())
+        });
+        wrong.map(|file| dir.join(&file.file))
     }
 
     /// Fetches the files of `manifest` into `<data>/models`. Blocks.

@@ -20,6 +20,8 @@ pub(crate) struct ModelChoice {
 struct Missing {
     name: String,
     folder: PathBuf,
+    /// A file of it that is there and not what its manifest names.
+    damaged: Option<PathBuf>,
     fetch: Fetch,
 }
 
@@ -61,8 +63,17 @@ impl ModelChoice {
 
     /// `demo` stands in for `name`, which belongs into `folder`.
     pub(crate) fn stand_in(demo: ModelManifest, name: &str, folder: &Path, fetch: Fetch) -> Self {
-        let missing = Missing { name: name.to_owned(), folder: folder.to_owned(), fetch };
+        let (name, folder) = (name.to_owned(), folder.to_owned());
+        let missing = Missing { name, folder, damaged: None, fetch };
         Self { manifest: demo, missing: Some(missing) }
+    }
+
+    /// The same; the model is there, but its file `damaged` is not what its manifest names.
+    pub(crate) fn because_of(mut self, damaged: Option<PathBuf>) -> Self {
+        if let Some(missing) = &mut self.missing {
+            missing.damaged = damaged;
+        }
+        self
     }
 
     /// This choice if it was made for the model `chosen`, else `chosen` itself: the settings have
@@ -75,11 +86,18 @@ impl ModelChoice {
     /// Why a camera with `pictures` does not run the model that the settings choose, and what to do
     /// about it, in one sentence; `None`: it does.
     pub(crate) fn note(&self, pictures: Pictures) -> Option<String> {
-        let Missing { name, folder, fetch } = self.missing.as_ref()?;
+        let Missing { name, folder, damaged, fetch } = self.missing.as_ref()?;
+        let lacks = match damaged {
+            Some(file) => format!(
+                "is damaged on this device ({} is not the file that its manifest names)",
+                file.display()
+            ),
+            None => "is not on this device".to_owned(),
+        };
         let state = match fetch {
-            Fetch::Off => "is not on this device, and `detector.download` is off".to_owned(),
-            Fetch::Trying => "is not on this device yet and is being fetched".to_owned(),
-            Fetch::Failed(why) => format!("is not on this device and could not be fetched ({why})"),
+            Fetch::Off => format!("{lacks}, and `detector.download` is off"),
+            Fetch::Trying => format!("{lacks} and is being fetched"),
+            Fetch::Failed(why) => format!("{lacks} and could not be fetched ({why})"),
         };
         let demo = &self.manifest.name;
         let stands_in = match pictures {

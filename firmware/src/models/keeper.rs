@@ -39,9 +39,10 @@ impl ModelKeeper {
         download: bool,
     ) -> anyhow::Result<(Self, watch::Receiver<ModelChoice>)> {
         let (wanted, demo) = (wanted.clone(), ModelLibrary::demo()?);
-        let is_there = library.is_sound(&wanted);
-        if !is_there && library.is_installed(&wanted) {
-            tracing::warn!(model = wanted.name, "its files are not those that its manifest names");
+        let damaged = library.damaged(&wanted);
+        let is_there = library.is_installed(&wanted) && damaged.is_none();
+        if let Some(file) = &damaged {
+            tracing::warn!(model = wanted.name, file = %file.display(), "it is damaged");
         }
         // Nothing stands in where the demo model could not be written: the camera says what is missing.
         let choice = if is_there || !library.is_installed(&demo) {
@@ -49,6 +50,7 @@ impl ModelKeeper {
         } else {
             let fetch = if download { Fetch::Trying } else { Fetch::Off };
             ModelChoice::stand_in(demo.clone(), &wanted.name, &library.own, fetch)
+                .because_of(damaged)
         };
         let (choice, shown) = watch::channel(choice);
         Ok((Self { library: library.clone(), wanted, demo, download, is_there, choice }, shown))
@@ -95,7 +97,8 @@ impl ModelKeeper {
         );
         let failed = Fetch::Failed(error.root_cause().to_string());
         let (name, folder) = (&self.wanted.name, &self.library.own);
-        let choice = ModelChoice::stand_in(self.demo.clone(), name, folder, failed);
+        let choice = ModelChoice::stand_in(self.demo.clone(), name, folder, failed)
+            .because_of(self.library.damaged(&self.wanted));
         if self.library.is_installed(&self.demo) {
             self.choice.send_replace(choice);
         }
@@ -123,7 +126,8 @@ mod tests {
         std::fs::write(library.own.join(&wanted.bin.file), &whole[1..]).unwrap();
         let (keeper, mut choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
         assert_eq!(choice.borrow().manifest.name, demo.name);
-        assert!(choice.borrow().note(Pictures::Drawn).is_some());
+        let note = choice.borrow().note(Pictures::Drawn).unwrap();
+        assert!(note.contains(&wanted.bin.file) && note.contains("is damaged"), "{note}");
         let running = tokio::spawn(keeper.run());
         std::fs::write(library.own.join(&wanted.bin.file), &whole).unwrap();
         choice.changed().await.unwrap();
