@@ -3,6 +3,8 @@
 //! The monotonic clock is the machine's `CLOCK_MONOTONIC`: one base for all processes, so a stamp
 //! taken in a camera process can be subtracted from one taken in `edgecamd`.
 
+use std::fs;
+use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +14,21 @@ use rustix::time::{ClockId, clock_gettime};
 pub fn monotonic() -> Duration {
     let t = clock_gettime(ClockId::Monotonic);
     Duration::new(t.tv_sec.unsigned_abs(), u32::try_from(t.tv_nsec).unwrap_or(0))
+}
+
+/// Time since the kernel booted, the time that the machine slept included. Unlike the wall clock
+/// nobody sets it; it means nothing once [`kernel_boot`] has changed.
+pub fn since_boot() -> Duration {
+    let t = clock_gettime(ClockId::Boottime);
+    Duration::new(t.tv_sec.unsigned_abs(), u32::try_from(t.tv_nsec).unwrap_or(0))
+}
+
+/// The id that the kernel gave itself when it booted: another one each time.
+///
+/// # Errors
+/// When `/proc` is not there.
+pub fn kernel_boot() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
 /// The wall clock now, UTC.
@@ -39,5 +56,12 @@ mod tests {
     fn monotonic_time_does_not_go_back() {
         let first = monotonic();
         assert!(monotonic() >= first);
+    }
+
+    #[test]
+    fn the_boot_has_an_id_that_stays_and_an_age_that_grows() {
+        assert_eq!(kernel_boot().unwrap(), kernel_boot().unwrap());
+        let first = since_boot();
+        assert!(since_boot() >= first);
     }
 }

@@ -1,9 +1,10 @@
 //! What every process of EdgeCam needs and nothing of ours: time, stop, error kinds, tracing,
-//! named threads and a latest-wins slot.
+//! named threads, a latest-wins slot and files that survive power loss.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`clock`] | monotonic and wall time, as all stamps of a frame are taken |
+//! | [`durable`] | files that are there whole or not at all, whenever the power goes |
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
 //! | [`latency`] | quantiles of the newest measurements |
 //! | [`shutdown`] | one stop signal for tasks and threads |
@@ -12,6 +13,7 @@
 //! | [`trace`] | tracing set-up of a binary |
 
 pub mod clock;
+pub mod durable;
 pub mod error;
 pub mod latency;
 pub mod shutdown;

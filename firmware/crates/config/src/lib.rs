@@ -10,6 +10,7 @@
 //! | [`compile`](mod@compile) | merged settings → checked configuration |
 //! | [`model`] | the checked configuration |
 //! | [`diff`] | what differs, and what each difference costs |
+//! | [`revisions`] | the settings made over the API, on the disk |
 //! | [`schedule`] | weekly windows as text, the local clock |
 //! | [`redact`](mod@redact) | settings without their secrets |
 //! | [`error`] | every mistake at once |
@@ -25,6 +26,7 @@ mod merged;
 pub mod model;
 mod pointer;
 pub mod redact;
+pub mod revisions;
 pub mod schedule;
 pub mod shape;
 mod template;
