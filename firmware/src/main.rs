@@ -3,10 +3,12 @@
 //! | module | owns |
 //! |---|---|
 //! | [`app`] | build → spawn → ready → wait → drain |
+//! | [`again`] | another start in the same process |
 //! | [`args`] | the command line |
 //! | [`cameras`] | a supervised process and a task per camera |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
-//! | [`settings`], [`models`] | what cameras are told to do, and the models that they need |
+//! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
+//! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
@@ -17,6 +19,7 @@
 //! | [`backtest`] | other zones and lines, tried on what was tracked |
 //! | [`banner`] | where to look, printed once it runs |
 
+mod again;
 mod announce;
 mod app;
 mod args;

@@ -10,7 +10,6 @@ mod settings;
 mod streams;
 mod system;
 
-pub(crate) use cameras::CameraPort;
 pub(crate) use events::StoredEvents;
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;

@@ -186,6 +186,11 @@ impl Sources {
     }
 }
 
+/// The built-in defaults, `cameras.default` among them.
+pub(crate) fn built_in() -> Value {
+    toml_layer("built-in defaults", BUILT_IN, &mut Vec::new()).value
+}
+
 /// Takes out of `tree` what is not in `whole`.
 fn keep_what_is_in(tree: &mut Value, whole: &Value) {
     let (Value::Object(tree), Value::Object(whole)) = (tree, whole) else { return };

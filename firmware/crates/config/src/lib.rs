@@ -11,6 +11,7 @@
 //! | [`model`] | the checked configuration |
 //! | [`diff`] | what differs, and what each difference costs |
 //! | [`revisions`] | the settings made over the API, on the disk |
+//! | [`schema`] | the settings as JSON Schema |
 //! | [`schedule`] | weekly windows as text, the local clock |
 //! | [`patch`] | a merge patch onto what was made over the API |
 //! | [`redact`](mod@redact) | settings without their secrets |
@@ -30,6 +31,7 @@ mod pointer;
 pub mod redact;
 pub mod revisions;
 pub mod schedule;
+pub mod schema;
 pub mod shape;
 mod template;
 mod text;

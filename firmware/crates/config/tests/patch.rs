@@ -291,6 +291,8 @@ fn any_right() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever is sent: an answer, and what is taken is in force as it says, and stays what it is
     /// when sent again.
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use api::problem::FieldProblem;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use axum::http::uri::Authority;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::patch::pointer;
 use crate::problem::{Failure, Fault};
 
 /// Media type of an RFC 7396 merge patch.
@@ -64,6 +66,29 @@ impl<S: Sync> FromRequestParts<S> for ReachedAs {
     }
 }
 
+/// A body that is a `T` in JSON.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let value = json(request, state, &["application/json"]).await?;
+        match serde_path_to_error::deserialize(&value) {
+            Ok(value) => Ok(Self(value)),
+            Err(error) => {
+                let pointer = pointer(error.path());
+                // What serde says may cite the value, and that may be a secret.
+                let said = error.inner().to_string();
+                let said = said.split("invalid type: ").next().filter(|text| !text.is_empty());
+                let detail = said.unwrap_or("is of a wrong type").to_owned();
+                let errors = vec![FieldProblem { pointer, detail }];
+                Err(Failure::input("a field is wrong; nothing was changed", errors))
+            }
+        }
+    }
+}
+
 /// A body that is a JSON merge patch.
 pub(crate) struct MergePatch(pub(crate) Value);
 
@@ -71,30 +96,34 @@ impl<S: Send + Sync> FromRequest<S> for MergePatch {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if ![MERGE_PATCH_JSON, "application/json"].iter().any(|t| t.eq_ignore_ascii_case(essence)) {
-            let detail = format!(
-                "the body must be sent as {MERGE_PATCH_JSON} or application/json, not as \"{essence}\""
-            );
-            return Err(Failure::new(Fault::MediaType, detail));
-        }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let fault = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
-                _ => Fault::Malformed,
-            };
-            let detail = match fault {
-                Fault::TooLarge => "a body may have at most 1 MiB".to_owned(),
-                _ => format!("the body did not arrive whole: {}", rejection.body_text()),
-            };
-            Failure::new(fault, detail)
-        })?;
-        match serde_json::from_slice(&body) {
-            Ok(patch) => Ok(Self(patch)),
-            Err(error) => {
-                Err(Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))
-            }
-        }
+        json(request, state, &[MERGE_PATCH_JSON, "application/json"]).await.map(Self)
     }
+}
+
+/// The body of `request`, JSON that is sent as one of `types`.
+async fn json<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    types: &[&str],
+) -> Result<Value, Failure> {
+    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !types.iter().any(|one| one.eq_ignore_ascii_case(essence)) {
+        let wanted = types.join(" or ");
+        let detail = format!("the body must be sent as {wanted}, not as \"{essence}\"");
+        return Err(Failure::new(Fault::MediaType, detail));
+    }
+    let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let fault = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+            _ => Fault::Malformed,
+        };
+        let detail = match fault {
+            Fault::TooLarge => "a body may have at most 1 MiB".to_owned(),
+            _ => format!("the body did not arrive whole: {}", rejection.body_text()),
+        };
+        Failure::new(fault, detail)
+    })?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))
 }

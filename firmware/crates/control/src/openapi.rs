@@ -28,6 +28,7 @@ use crate::routes;
     servers((url = "/", description = "This device.")),
     tags(
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
+        (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
         (name = "device", description = "The machine, its streams, its detector and its models."),
         (name = "health", description = "For watchdogs and monitoring."),
@@ -36,7 +37,8 @@ use crate::routes;
     components(
         schemas(Problem, StreamGap),
         responses(
-            Malformed, NotFound, NotLive, TooLarge, UnsupportedMediaType, Invalid, Unavailable, Trouble
+            Malformed, NotFound, Conflict, Outdated, TooLarge, UnsupportedMediaType, Invalid, Unavailable,
+            Trouble
         ),
     ),
 )]
@@ -58,7 +60,8 @@ pub(crate) fn document_text() -> &'static str {
 /// Every operation may go wrong in ways of which it does not speak itself.
 fn expect_trouble(document: &mut utoipa::openapi::OpenApi) {
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.patch].into_iter().flatten() {
+        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in all.into_iter().flatten() {
             let trouble = RefOr::Ref(Ref::from_response_name("Trouble"));
             operation.responses.responses.entry("default".into()).or_insert(trouble);
         }
@@ -92,15 +95,13 @@ refusals! {
         Failure::new(Fault::Malformed, "the body is no JSON: expected value at line 1 column 1");
     NotFound = "There is no such thing.",
         Failure::of(ErrorKind::NotFound, "there is no camera \"back\"; /api/v1/cameras lists them");
-    NotLive = "These fields cannot be changed while the camera runs.",
+    Conflict = "Not possible in its present state.",
         Failure::of(
             ErrorKind::FailedPrecondition,
-            "nothing was changed: /video/width cannot be changed while the camera runs",
-        )
-        .with_errors(vec![FieldProblem {
-            pointer: "/video/width".into(),
-            detail: "cannot be changed while the camera runs".into(),
-        }]);
+            "revision 12 waits to be confirmed; confirm it or go back first",
+        );
+    Outdated = "Someone else changed it in between; `ETag` is the revision in force.",
+        Failure::of(ErrorKind::Aborted, "revision 13 is in force; look at it and try again");
     TooLarge = "The body is longer than 1 MiB.",
         Failure::new(Fault::TooLarge, "a body may have at most 1 MiB");
     UnsupportedMediaType = "The body is not sent as JSON.",

@@ -8,6 +8,7 @@
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
 //! | [`live`] | announcements as they happen |
+//! | [`settings`] | all settings, their revisions and their schema |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
 pub(crate) mod cameras;
@@ -16,6 +17,7 @@ pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod live;
 pub(crate) mod pages;
+pub(crate) mod settings;
 
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -31,6 +33,13 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(cameras::get, cameras::patch))
         .routes(routes!(cameras::snapshot))
         .routes(routes!(cameras::stats))
+        .routes(routes!(settings::get, settings::patch))
+        .routes(routes!(settings::confirm))
+        .routes(routes!(settings::rollback))
+        .routes(routes!(settings::status))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::revisions))
+        .routes(routes!(settings::revision))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(live::events))

@@ -6,7 +6,7 @@ use api::resources::Camera;
 use axum::extract::FromRef;
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
 use crate::ports::Ports;
@@ -23,8 +23,6 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
-    /// Held from reading a camera's settings to the end of their change, so that no change is lost.
-    pub(crate) changing: Arc<Mutex<()>>,
 }
 
 impl FromRef<App> for Ports {
@@ -36,20 +34,14 @@ impl FromRef<App> for Ports {
 impl App {
     /// The state of a server.
     pub(crate) fn new(ports: Ports, limits: Limits, shutdown: Shutdown) -> Self {
-        Self {
-            ports,
-            limits,
-            shutdown,
-            streams: Arc::new(Semaphore::new(limits.streams)),
-            changing: Arc::default(),
-        }
+        Self { ports, limits, shutdown, streams: Arc::new(Semaphore::new(limits.streams)) }
     }
 }
 
 impl Ports {
     /// All cameras with their settings, ordered by id.
     pub(crate) fn all_cameras(&self) -> Vec<Camera> {
-        let settings = self.settings.current();
+        let settings = self.settings.in_force().settings;
         let camera = |status: api::status::CameraStatus| {
             let settings = settings.cameras.get(&status.id).map(config::redact_camera);
             Camera { settings: settings.unwrap_or_default(), status }

@@ -141,15 +141,19 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
         let at = path
             .replace("{cam}", "front")
             .replace("{id}", &server.fake.event_id(1))
+            .replace("{revision}", "1")
             .replace("{file}", "index.html");
-        let headers = [("content-type", "application/merge-patch+json")];
+        let media_type = match method {
+            Method::POST => "application/json",
+            _ => "application/merge-patch+json",
+        };
+        let headers = [("content-type", media_type)];
         let answer = soon(server.send(method.clone(), &at, &headers, "{}")).await;
         let (status, answers) = (answer.status(), operation["responses"].as_object().unwrap());
         let documented = answers.get(status.as_str());
-        assert!(
-            status == StatusCode::OK || status == StatusCode::PERMANENT_REDIRECT,
-            "{method} {at}"
-        );
+        let fine = status == StatusCode::OK || status == StatusCode::PERMANENT_REDIRECT;
+        // What is posted has no right body here, or nothing to be about.
+        assert!(fine || method == Method::POST, "{method} {at}: {status}");
         let content = resolve(&document, documented.expect("documented"))["content"].as_object();
         let given = answer.headers().get("content-type").map(|value| value.to_str().unwrap());
         let given = given.map(|given| given.split(';').next().unwrap_or_default());

@@ -10,3 +10,4 @@ mod events;
 mod fake;
 mod live;
 mod serving;
+mod settings;

@@ -1,0 +1,76 @@
+//! Has the cameras take settings over.
+
+use std::collections::BTreeMap;
+
+use api::settings::Settings;
+use base::error::ErrorKind;
+use link::CameraOrder;
+use tokio::task::block_in_place;
+
+use super::{Engine, Inner, Work};
+use crate::cameras::{CameraError, CameraHandle};
+
+impl Inner {
+    /// Gives the cameras of `work` their orders under `settings`, in turn, up to the first that fails.
+    pub(super) async fn apply(
+        &self,
+        work: &BTreeMap<String, Work>,
+        settings: &Settings,
+    ) -> Result<(), CameraError> {
+        let broken = |error: anyhow::Error| {
+            CameraError::new(ErrorKind::Internal, format!("making an order: {error:#}"))
+        };
+        // Orders name the model that is to be there, or what stands in for it.
+        let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
+        block_in_place(|| self.models.want(chosen));
+        for (id, work) in work {
+            // Cameras come and go with the daemon.
+            let both = self.cameras.get(id).zip(settings.cameras.get(id));
+            let Some((handle, of_camera)) = both else { continue };
+            let order = self.orders.order(id, of_camera, settings).map_err(broken)?;
+            give(handle, order, *work).await.map_err(|error| CameraError {
+                detail: format!("the camera {id}: {}", error.detail),
+                ..error
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a camera its order. One that cannot take it over as it runs, or does not answer, starts again
+/// with it.
+async fn give(handle: &CameraHandle, order: CameraOrder, work: Work) -> Result<(), CameraError> {
+    if work == Work::Rebuild {
+        return handle.rebuild(order, "its settings have changed").await;
+    }
+    match handle.apply(order.clone()).await {
+        Err(error) if error.kind != ErrorKind::InvalidArgument => {
+            tracing::warn!(
+                camera = order.camera,
+                error = error.detail,
+                "starts again for a setting"
+            );
+            handle.rebuild(order, "its settings could not be changed as it ran").await
+        }
+        done => done,
+    }
+}
+
+impl Engine {
+    /// Gives every camera the model of its order as it is now.
+    pub(crate) async fn renew_models(&self) {
+        // Not in the middle of a change.
+        let _changing = self.0.revisions.lock().await;
+        let settings = self.0.live.current();
+        for (id, handle) in self.0.cameras.iter() {
+            let Some(of_camera) = settings.cameras.get(id) else { continue };
+            let renewed = match self.0.orders.order(id, of_camera, &settings) {
+                Ok(order) => handle.renew(order).await.map_err(|error| error.detail),
+                Err(error) => Err(format!("{error:#}")),
+            };
+            if let Err(error) = renewed {
+                tracing::warn!(camera = id, error, "the camera keeps its model");
+            }
+        }
+    }
+}
