@@ -44,11 +44,9 @@ pub(crate) fn spell_out(value: &mut Value) {
 pub(crate) fn expand(tree: Tree) -> Tree {
     let Tree { mut value, origins } = tree;
     let none = camera_ids(&value).is_empty();
-    match value.pointer_mut("/cameras").and_then(Value::as_object_mut) {
-        Some(cameras) if none => {
-            drop(cameras.insert(ONLY_CAMERA.into(), Value::Object(Map::new())))
-        }
-        _ => {}
+    let cameras = value.pointer_mut("/cameras").and_then(Value::as_object_mut);
+    if let Some(cameras) = cameras.filter(|_| none) {
+        cameras.insert(ONLY_CAMERA.into(), Value::Object(Map::new()));
     }
     spell_out(&mut value);
     let expanded = pointer::leaves(&value)

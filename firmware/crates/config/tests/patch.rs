@@ -1,5 +1,8 @@
 //! What merge patches make of settings, and what they are refused for.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::needless_pass_by_value, reason = "JSON is written where it is passed")]
+
 use std::io::Write as _;
 
 use edgecam_config::patch::{Patched, json};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::settings::Settings;
 use base::error::ErrorKind;
+use futures::future::join_all;
 use link::CameraOrder;
 use tokio::task::block_in_place;
 
@@ -11,7 +12,8 @@ use super::{Engine, Inner, Work};
 use crate::cameras::{CameraError, CameraHandle};
 
 impl Inner {
-    /// Gives the cameras of `work` their orders under `settings`, in turn, up to the first that fails.
+    /// Gives the cameras of `work` their orders under `settings`, all at once: none waits for another's
+    /// answer. Answers with the first failure.
     pub(super) async fn apply(
         &self,
         work: &BTreeMap<String, Work>,
@@ -23,17 +25,15 @@ impl Inner {
         // Orders name the model that is to be there, or what stands in for it.
         let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
         block_in_place(|| self.models.want(chosen));
+        let mut given = Vec::new();
         for (id, work) in work {
             // Cameras come and go with the daemon.
             let both = self.cameras.get(id).zip(settings.cameras.get(id));
             let Some((handle, of_camera)) = both else { continue };
             let order = self.orders.order(id, of_camera, settings).map_err(broken)?;
-            give(handle, order, *work).await.map_err(|error| CameraError {
-                detail: format!("the camera {id}: {}", error.detail),
-                ..error
-            })?;
+            given.push(give(handle, order, *work));
         }
-        Ok(())
+        join_all(given).await.into_iter().collect()
     }
 }
 
