@@ -40,20 +40,22 @@ impl Inner {
 /// Gives a camera its order. One that cannot take it over as it runs, or does not answer, starts again
 /// with it.
 async fn give(handle: &CameraHandle, order: CameraOrder, work: Work) -> Result<(), CameraError> {
-    if work == Work::Rebuild {
-        return handle.rebuild(order, "its settings have changed").await;
-    }
-    match handle.apply(order.clone()).await {
-        Err(error) if error.kind != ErrorKind::InvalidArgument => {
-            tracing::warn!(
-                camera = order.camera,
-                error = error.detail,
-                "starts again for a setting"
-            );
-            handle.rebuild(order, "its settings could not be changed as it ran").await
-        }
-        done => done,
-    }
+    let id = order.camera.clone();
+    let given = match work {
+        Work::Rebuild => handle.rebuild(order, "its settings have changed").await,
+        Work::Live => match handle.apply(order.clone()).await {
+            Err(error) if error.kind != ErrorKind::InvalidArgument => {
+                tracing::warn!(camera = id, error = error.detail, "starts again for a setting");
+                handle.rebuild(order, "its settings could not be changed as it ran").await
+            }
+            done => done,
+        },
+    };
+    let named = |error: CameraError| {
+        let detail = format!("the camera {id}: {}", error.detail);
+        CameraError { detail, ..error }
+    };
+    given.map_err(named)
 }
 
 impl Engine {
