@@ -61,8 +61,9 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
             }
             Err(error) => return Err(error),
         };
-        running.ready().await;
+        // Whoever hears that it is ready may stop it.
         let mut signals = Signals::watch()?;
+        running.ready().await;
         let end = running.wait(&mut signals).await;
         running.drain(end, &mut signals).await
     });

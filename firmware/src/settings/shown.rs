@@ -107,3 +107,44 @@ pub(super) fn confirm_by(pending: &Pending) -> Timestamp {
     let left = deadline.saturating_sub(base::clock::since_boot());
     base::clock::wall() + SignedDuration::try_from(left).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use config::{Layers, Sources};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_secret_is_in_a_change_or_in_a_revision() {
+        let sources = Sources::read(&Layers::default());
+        let made = json!({
+            "mqtt": { "url": "mqtts://me:c4nary@broker", "username": "me", "password": "c4nary" },
+            "cameras": { "cam": { "source": "rtsp://me:c4nary@10.0.0.9/stream" } },
+        });
+        let with = |made: &Value| sources.load(made).unwrap().settings;
+        let (before, after) = (with(&json!({})), with(&made));
+        let diff = ConfigDiff::between(&before, &after);
+        let revision = Revision {
+            schema: 1,
+            revision: 1,
+            made_at: Timestamp::UNIX_EPOCH,
+            made_by: "test".into(),
+            note: None,
+            parent: 0,
+            undoes: None,
+            settings: made,
+        };
+        let detail = detail(&revision, 1, Some([after, before]));
+        assert_eq!(detail.changes, changes(&diff));
+        let shown = serde_json::to_string(&detail).unwrap();
+        assert!(!shown.contains("c4nary"), "{shown}");
+        let pointers: Vec<_> = detail.changes.iter().map(|one| one.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            ["/cameras/cam/source", "/mqtt/password", "/mqtt/url", "/mqtt/username"],
+            "that it changed is told"
+        );
+        assert_eq!(detail.changes[0].after, Some(json!("rtsp://10.0.0.9/stream")));
+    }
+}
