@@ -82,10 +82,10 @@ impl ModelKeeper {
         download: bool,
     ) -> anyhow::Result<(Self, ModelWish, watch::Receiver<ModelChoice>)> {
         let demo = ModelLibrary::demo()?;
-        let (choice, shown) = watch::channel(ModelChoice::as_set(wanted.clone()));
-        let choice = Arc::new(choice);
+        let choice = Arc::new(watch::Sender::new(ModelChoice::as_set(wanted.clone())));
         let shelf = Shelf { library: library.clone(), demo, download, choice };
         shelf.offer(wanted);
+        let shown = shelf.choice.subscribe();
         let (wish, wanted) = watch::channel(wanted.clone());
         let wish = ModelWish { wanted: Arc::new(wish), shelf: shelf.clone() };
         Ok((Self { wanted, shelf }, wish, shown))
