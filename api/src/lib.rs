@@ -8,6 +8,7 @@
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
+//! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
@@ -17,5 +18,6 @@ pub mod governor;
 pub mod manifest;
 pub mod problem;
 pub mod resources;
+pub mod revisions;
 pub mod settings;
 pub mod status;

@@ -1,34 +1,33 @@
-//! The life of the daemon: build (binds, starts nothing) → spawn → ready → wait → drain.
+//! The life of the daemon: settings → build (binds, starts nothing) → spawn → ready → wait → drain.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::access::Access;
 use anyhow::{Context, bail};
 use base::shutdown::{Shutdown, Stopper};
-use config::{Config, Loaded};
+use config::Config;
+use control::ports::InForce;
 use control::{Certificates, ControlServer, Listen, Ports};
 use mqtt::{CameraSite, MqttHandle, MqttTask, Node};
-use rustix::fs::{FlockOperation, flock};
 use store::{
     CloseReason, OutboxPolicy, Store, StoreHandle, StoreOptions, StoreThreads, TrackLimits,
 };
 use supervise::{Launcher, Supervisor};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::again::{self, End};
 use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::media_server::{Found, MediaServer};
-use crate::models::{ModelChoice, ModelKeeper, ModelLibrary};
-use crate::ports::{
-    AuditPort, CameraPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort,
-};
+use crate::models::{ModelChoice, ModelKeeper, ModelWish};
+use crate::ports::{AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
 use crate::recorder;
-use crate::settings::{LiveSettings, OrderMaker};
+use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
@@ -45,7 +44,8 @@ const REST_ENDS: Duration = Duration::from_secs(5);
 /// Runs the product until it is told to stop.
 pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
     base::trace::init();
-    let loaded = args.load()?;
+    let (opened, _lock) = settings::open(args.sources())?;
+    let data = opened.loaded.config.data.dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -53,39 +53,48 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the async runtime")?;
     let ended = runtime.block_on(async {
-        let built = build(loaded).await?;
-        let running = built.spawn().await?;
-        running.ready();
-        let again = wait_for_stop().await?;
-        running.drain(again).await
+        let running = async { build(opened).await?.spawn().await }.await;
+        let running = match running {
+            Ok(running) => running,
+            // New settings that nobody has confirmed may be what stands in the way.
+            Err(error) if settings::take_back(&data, &format!("{error:#}")) => {
+                return Ok(End::Again);
+            }
+            Err(error) => return Err(error),
+        };
+        // Whoever hears that it is ready may stop it.
+        let mut signals = Signals::watch()?;
+        running.ready().await;
+        let end = running.wait(&mut signals).await;
+        running.drain(end, &mut signals).await
     });
     // After a start that failed half way, tasks still hold what others wait for.
     runtime.shutdown_timeout(LEFT_BEHIND);
-    ended
+    match ended? {
+        End::Stop => Ok(()),
+        End::Again => again::start(),
+    }
 }
 
 /// What was opened and bound; nothing runs yet but the store.
 struct Built {
-    loaded: Loaded,
-    library: ModelLibrary,
+    opened: Opened,
     keeper: ModelKeeper,
+    wish: ModelWish,
     orders: OrderMaker,
     media_server: Option<Found>,
     store: StoreHandle,
     threads: StoreThreads,
     link: LinkServer,
     camera_program: PathBuf,
-    settings: LiveSettings,
     access: Access,
     certificates: Option<Certificates>,
-    _lock: File,
 }
 
-async fn build(loaded: Loaded) -> anyhow::Result<Built> {
+async fn build(opened: Opened) -> anyhow::Result<Built> {
+    let Opened { loaded, library, .. } = &opened;
     let config = &loaded.config;
     let data = &config.data.dir;
-    let lock = take(data)?;
-    let library = ModelLibrary::open(data)?;
     let media_server = match &config.media_server {
         Some(server) => Found::look(server).await,
         None => None,
@@ -96,30 +105,26 @@ async fn build(loaded: Loaded) -> anyhow::Result<Built> {
         tracing::warn!(error = format!("{error:#}"), "the demo model cannot be written");
     }
     let wanted = library.chosen(&loaded.settings.detector)?;
-    let (keeper, choice) = ModelKeeper::new(&library, wanted, config.download_models)?;
+    let (keeper, wish, choice) = ModelKeeper::new(library, wanted, config.download_models)?;
     let orders = OrderMaker::new(library.clone(), choice, data, publish_to);
-    orders.orders(&loaded.settings)?;
     let store = Store::open(store_options(config)).context("opening the event store")?;
     let (store, threads) = store.spawn().context("starting the event store")?;
     let link = LinkServer::bind(&data.join("run")).with_context(|| {
         format!("listening for camera processes in {}", data.join("run").display())
     })?;
-    let settings = LiveSettings::new(&loaded);
     let (access, certificates) = access::open(config)?;
     Ok(Built {
         camera_program: camera_program()?,
-        library,
         keeper,
+        wish,
         orders,
         media_server,
         store,
         threads,
         link,
-        settings,
         access,
         certificates,
-        loaded,
-        _lock: lock,
+        opened,
     })
 }
 
@@ -137,25 +142,6 @@ fn store_options(config: &Config) -> StoreOptions {
             max_age: config.data.tracks_max_age,
         },
     }
-}
-
-/// Makes the data folder ours: writable, and no other daemon's.
-pub(crate) fn take(data: &Path) -> anyhow::Result<File> {
-    let run = data.join("run");
-    let hint = "choose another with `data.dir` or EDGECAM__DATA__DIR, or make it writable";
-    fs::create_dir_all(&run)
-        .with_context(|| format!("the data folder {} cannot be used; {hint}", data.display()))?;
-    let path = run.join("lock");
-    let lock = File::create(&path)
-        .with_context(|| format!("the data folder {} cannot be written; {hint}", data.display()))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!(
-            "another edgecamd uses the data folder {}; stop it, or choose another with `data.dir` \
-             or EDGECAM__DATA__DIR",
-            data.display()
-        );
-    }
-    Ok(lock)
 }
 
 /// `edgecam-camera` is installed beside `edgecamd`.
@@ -213,15 +199,16 @@ struct Running {
     mqtt: MqttHandle,
     media_server: Option<MediaServer>,
     shown: Cameras,
+    engine: Engine,
     api: std::net::SocketAddr,
     access: Access,
-    _lock: File,
 }
 
 impl Built {
     async fn spawn(self) -> anyhow::Result<Running> {
-        let Self { loaded, library, keeper, orders, store, settings, .. } = self;
-        let config = loaded.config;
+        let Self { opened, keeper, wish, orders, store, .. } = self;
+        let Opened { loaded, sources, revisions, library } = opened;
+        let (config, settings) = (loaded.config, Arc::new(loaded.settings));
         let (mut seeing, mut services) = (Group::new(), Group::new());
         let supervisor = Supervisor::start(Launcher::own()).context("starting the supervisor")?;
         store.close_open(None, CloseReason::DaemonRestarted).await.context("ending old events")?;
@@ -249,7 +236,7 @@ impl Built {
             latencies,
             program: self.camera_program,
         };
-        let orders_now = orders.orders(&loaded.settings)?;
+        let orders_now = orders.orders(&settings)?;
         let shutdown = seeing.shutdown.clone();
         let cameras =
             cameras::start(orders_now, self.link, &surroundings, &shutdown, &mut seeing.tasks)?;
@@ -260,20 +247,34 @@ impl Built {
             services.tasks.spawn(viewers::welcome(server, cameras.clone(), stop));
         }
 
-        let mqtt = start_mqtt(&config, &store, &cameras, &settings, &mut services);
+        let live = LiveSettings::new(InForce {
+            revision: revisions.number(),
+            settings,
+            made: Arc::new(revisions.settings()),
+        });
+        let mqtt = start_mqtt(&config, &store, &cameras, &live, &mut services);
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
         let choice = orders.choice();
-        let port = CameraPort::new(cameras.clone(), settings.clone(), orders);
-        keep_models(keeper, choice, port.clone(), cameras.clone(), &mut services);
+        let engine = Engine::new(Parts {
+            sources,
+            revisions,
+            library: library.clone(),
+            models: wish,
+            orders,
+            cameras: cameras.clone(),
+            live: live.clone(),
+        });
+        services.tasks.spawn(engine.clone().keep(services.shutdown.clone()));
+        keep_models(keeper, choice, engine.clone(), cameras.clone(), &mut services);
         let shown = cameras.clone();
         let ports = Ports {
-            cameras: Arc::new(port),
+            cameras: Arc::new(cameras.clone()),
             events: Arc::new(StoredEvents(store.clone())),
             system: Arc::new(system),
             streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
-            models: Arc::new(ModelPort::new(library, settings.clone())),
-            settings: Arc::new(settings),
+            models: Arc::new(ModelPort::new(library, live)),
+            settings: Arc::new(engine.clone()),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
             certificates: self.certificates.map(Arc::new),
@@ -292,17 +293,18 @@ impl Built {
             mqtt,
             media_server,
             shown,
+            engine,
             api,
             access: self.access,
             config,
-            _lock: self._lock,
         })
     }
 }
 
 impl Running {
     /// Tells systemd and the person who started this.
-    fn ready(&self) {
+    async fn ready(&self) {
+        self.engine.has_started().await;
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         banner::print(&self.config, self.api, self.media_server.as_ref(), &self.shown);
@@ -312,23 +314,43 @@ impl Running {
         tracing::info!(api = %self.api, "ready");
     }
 
-    /// Stops the cameras, lets the last events out, then stops all else. A second signal ends it
-    /// at once: the store is safe, and children die with this process.
-    async fn drain(self, again: oneshot::Receiver<()>) -> anyhow::Result<()> {
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    /// Waits for a signal to stop, or for settings that take another start.
+    async fn wait(&self, signals: &mut Signals) -> End {
+        // Cancel-safe: a signal that is not received here stays for the next call.
+        tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "stopping");
+                End::Stop
+            }
+            () = self.engine.wants_restart() => {
+                tracing::info!("starting again to take settings over");
+                End::Again
+            }
+        }
+    }
+
+    /// Stops the cameras, lets the last events out, then stops all else. A signal makes another start a
+    /// stop; a second one ends it at once: the store is safe, and children die with this process.
+    async fn drain(self, mut end: End, signals: &mut Signals) -> anyhow::Result<End> {
+        again::tell_systemd(end);
         let Self { cameras, services, supervisor, store, threads, mqtt, .. } = self;
-        let orderly = async move {
+        let mut orderly = pin!(async move {
             cameras.stop("cameras", CAMERAS_END).await;
             flush(&store, &mqtt).await;
             services.stop("services", REST_ENDS).await;
             supervisor.shutdown().await;
             drop(store);
             threads.stop().await;
-        };
-        // Cancel-safe: what is left undone is what the second signal asked for.
-        tokio::select! {
-            () = orderly => Ok(()),
-            _ = again => bail!("stopped at once by a second signal"),
+        });
+        loop {
+            // Cancel-safe: what is left undone is what the second signal asked for.
+            tokio::select! {
+                () = &mut orderly => return Ok(end),
+                _ = signals.next() => match end {
+                    End::Again => end = End::Stop,
+                    End::Stop => bail!("stopped at once by a second signal"),
+                },
+            }
         }
     }
 }
@@ -349,32 +371,42 @@ async fn flush(store: &StoreHandle, mqtt: &MqttHandle) {
     }
 }
 
-/// Completes with the first signal to stop; what it answers completes with the second.
-async fn wait_for_stop() -> anyhow::Result<oneshot::Receiver<()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("watching for SIGINT")?;
-    let mut next = async move || {
-        // Cancel-safe: a signal that is not received here stays for the next call.
-        tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
-    };
-    tracing::info!(signal = next().await, "stopping");
-    let (second, again) = oneshot::channel();
-    tokio::spawn(async move {
-        // One press of Ctrl-C can arrive twice: from the terminal and from a parent.
-        let first = Instant::now();
-        while first.elapsed() < SAME_SIGNAL {
-            next().await;
+/// Signals to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    last: Option<Instant>,
+}
+
+impl Signals {
+    fn watch() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("watching for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("watching for SIGINT")?;
+        Ok(Self { terminate, interrupt, last: None })
+    }
+
+    /// The next signal. One press of Ctrl-C can arrive twice, from the terminal and from a parent: that
+    /// is one. Cancel-safe, as receiving a signal is.
+    async fn next(&mut self) -> &'static str {
+        loop {
+            let name = tokio::select! {
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.interrupt.recv() => "SIGINT",
+            };
+            let again = self.last.is_some_and(|last| last.elapsed() < SAME_SIGNAL);
+            self.last.get_or_insert_with(Instant::now);
+            if !again {
+                return name;
+            }
         }
-        let _ = second.send(());
-    });
-    Ok(again)
+    }
 }
 
 /// Gets the chosen model in the background and gives it to the cameras; says where they stand.
 fn keep_models(
     keeper: ModelKeeper,
     mut choice: watch::Receiver<ModelChoice>,
-    port: CameraPort,
+    engine: Engine,
     cameras: Cameras,
     services: &mut Group,
 ) {
@@ -382,7 +414,7 @@ fn keep_models(
     services.spawn_until_stop(async move {
         // Ends with the keeper.
         while choice.changed().await.is_ok() {
-            port.renew_models().await;
+            engine.renew_models().await;
             banner::print_models(&cameras);
         }
     });

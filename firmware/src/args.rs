@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use config::{Board, HostFacts, Layers, Loaded};
+use config::{Board, HostFacts, Layers, Loaded, Sources};
 
 use crate::backtest::BacktestArgs;
 use crate::models::ModelLibrary;
-use crate::node;
+use crate::{node, settings};
 
 /// EdgeCam: finds, follows, streams and announces what cameras see.
 ///
-/// Settings come from the built-in defaults, the board, `--settings` files, environment variables
-/// `EDGECAM__SECTION__FIELD`, and `--set`; each wins over those before it.
+/// Settings come from the built-in defaults, the board, `--settings` files, what was made over the API,
+/// environment variables `EDGECAM__SECTION__FIELD`, and `--set`; each wins over those before it.
 #[derive(Debug, Parser)]
 #[command(name = "edgecamd", version)]
 pub(crate) struct Args {
@@ -79,9 +79,9 @@ impl RunArgs {
         self
     }
 
-    /// Reads and checks the settings of all layers.
-    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
-        let layers = Layers {
+    /// Reads all layers but what was made over the API.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources::read(&Layers {
             board: Board::detect(),
             host: HostFacts { node_id: node::default_id(), data_dir: default_data_dir() },
             files: self.settings.clone(),
@@ -90,11 +90,14 @@ impl RunArgs {
                     Some((key.into_string().ok()?, value.into_string().ok()?))
                 })
                 .collect(),
-            settings: None,
             set: self.set.clone(),
             source: self.source.clone().filter(|source| !source.is_empty()),
-        };
-        Ok(config::load(&layers)?)
+        })
+    }
+
+    /// The settings of all layers, checked; nothing is written.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        settings::peek(&self.sources())
     }
 }
 
@@ -117,7 +120,7 @@ pub(crate) fn check(run: &RunArgs) -> anyhow::Result<()> {
 /// Forgets all users, unless a daemon runs, which would write them down again.
 pub(crate) fn reset_access(run: &RunArgs) -> anyhow::Result<()> {
     let config = run.load()?.config;
-    let _lock = crate::app::take(&config.data.dir)?;
+    let _lock = crate::settings::start::take(&config.data.dir)?;
     crate::access::reset(&config)?;
     print("all users are forgotten; the next start of edgecamd shows a code to claim the device\n")
 }

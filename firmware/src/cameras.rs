@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | the socket that camera processes connect to |
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
+//! | [`spec`] | how a camera's process is run |
 //! | [`open`] | requests that wait for a camera's answer |
 //! | [`health`] | when a camera process has to be replaced (pure) |
 //!
@@ -14,6 +15,7 @@
 mod health;
 mod open;
 mod server;
+mod spec;
 mod task;
 
 use std::collections::BTreeMap;
@@ -73,6 +75,8 @@ pub(crate) enum Request {
     /// Take over an order that names another model, or other reasons for it: a process with the old
     /// model is replaced.
     Renew { order: Box<CameraOrder>, answer: Answer<()> },
+    /// Take over any order: the process is replaced, started or stopped, as the order says.
+    Rebuild { order: Box<CameraOrder>, reason: String, answer: Answer<()> },
     /// Make the next frame a key frame; a camera that is not up begins with one anyway.
     KeyFrame,
 }
@@ -110,6 +114,16 @@ impl CameraHandle {
         self.ask(|answer| Request::Renew { order: Box::new(order), answer }).await
     }
 
+    /// Takes over any order, for the reason `reason`: the process is replaced, started or stopped.
+    pub(crate) async fn rebuild(
+        &self,
+        order: CameraOrder,
+        reason: &str,
+    ) -> Result<(), CameraError> {
+        let reason = reason.to_owned();
+        self.ask(|answer| Request::Rebuild { order: Box::new(order), reason, answer }).await
+    }
+
     /// Makes the next frame a key frame, for someone who begins to watch.
     pub(crate) async fn key_frame(&self) {
         // A camera that is being stopped has no next frame.
@@ -137,6 +151,23 @@ impl Cameras {
     /// All of them, by id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &CameraHandle)> {
         self.0.iter().map(|(id, handle)| (id.as_str(), handle))
+    }
+}
+
+#[cfg(test)]
+impl Cameras {
+    /// Cameras without tasks: what each is asked comes out of its receiver.
+    pub(crate) fn without_tasks<const N: usize>(
+        ids: [&str; N],
+    ) -> (Self, [mpsc::Receiver<Request>; N]) {
+        let mut cameras = BTreeMap::new();
+        let asked = ids.map(|id| {
+            let (requests, asked) = mpsc::channel(REQUESTS);
+            let (_, view) = watch::channel(Arc::default());
+            cameras.insert(id.to_owned(), CameraHandle { requests, view });
+            asked
+        });
+        (Self(cameras), asked)
     }
 }
 

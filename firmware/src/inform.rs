@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use api::settings::Settings;
 use base::shutdown::Shutdown;
 use config::Config;
 use futures::FutureExt;
@@ -65,7 +64,7 @@ async fn of_camera(mqtt: MqttHandle, camera: CameraHandle) {
 async fn of_settings(mqtt: MqttHandle, settings: LiveSettings) {
     let mut changes = settings.watch();
     while changes.changed().await.is_ok() {
-        let now: std::sync::Arc<Settings> = changes.borrow_and_update().clone();
+        let now = changes.borrow_and_update().settings.clone();
         // What is in force was compiled before it was.
         if let Ok(config) = config::compile(&now) {
             mqtt.set_cameras(CameraSite::all_of(&config));

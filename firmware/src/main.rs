@@ -3,11 +3,13 @@
 //! | module | owns |
 //! |---|---|
 //! | [`app`] | build → spawn → ready → wait → drain |
+//! | [`again`] | another start in the same process |
 //! | [`args`] | the command line |
 //! | [`cameras`] | a supervised process and a task per camera |
 //! | [`access`] | who may come in, and under which names |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
-//! | [`settings`], [`models`] | what cameras are told to do, and the models that they need |
+//! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
+//! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
@@ -19,6 +21,7 @@
 //! | [`banner`] | where to look, printed once it runs |
 
 mod access;
+mod again;
 mod announce;
 mod app;
 mod args;

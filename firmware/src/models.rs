@@ -24,7 +24,7 @@ use api::settings::DetectorSettings;
 use sha2::{Digest, Sha256};
 
 pub(crate) use choice::{ModelChoice, Pictures};
-pub(crate) use keeper::ModelKeeper;
+pub(crate) use keeper::{ModelKeeper, ModelWish};
 
 /// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
 const INT8_SUFFIX: &str = "_int8";

@@ -12,7 +12,6 @@ mod streams;
 mod system;
 
 pub(crate) use audit::AuditPort;
-pub(crate) use cameras::CameraPort;
 pub(crate) use events::StoredEvents;
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;

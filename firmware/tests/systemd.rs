@@ -38,3 +38,18 @@ fn systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops() {
     edgecam.stop();
     hear(&socket, "STOPPING=1", Duration::from_secs(3));
 }
+
+#[test]
+fn a_start_for_settings_is_no_stop_to_systemd() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let setup = Setup::new().set("cameras.cam.enabled=false").set("media_server.enabled=false");
+    let path = setup.folder().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a time limit");
+    let edgecam = setup.env("NOTIFY_SOCKET", &path).spawn();
+    hear(&socket, "READY=1", Duration::from_secs(20));
+    let name = serde_json::json!({ "node": { "name": "Gate" } });
+    assert_eq!(edgecam.api().patch("/api/v1/settings", &name).status, 202);
+    hear(&socket, "RELOADING=1\nMONOTONIC_USEC=", Duration::from_secs(3));
+    hear(&socket, "READY=1", Duration::from_secs(20));
+}

@@ -25,7 +25,7 @@ impl Open {
                 ToCamera::Apply { request: number, order: order.clone() },
                 Self::Apply { order, answer, asked },
             )),
-            Request::KeyFrame | Request::Renew { .. } => None,
+            Request::KeyFrame | Request::Renew { .. } | Request::Rebuild { .. } => None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! One camera: its process, its link, its status, and requests to it.
 
+mod requests;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,25 +12,22 @@ use api::status::{CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use link::{CameraOrder, FromCamera, Happening, Sender, ToCamera, TrackBatch};
-use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Restart, StopPolicy};
+use supervise::{ChildHandle, Restart};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::health::{SILENCE, START, complaint};
+use super::health::complaint;
 use super::open::Open;
 use super::server::Connection;
+use super::spec::{GRACE, Starter};
 use super::{CameraError, CameraView, Request, Surroundings};
 use crate::announce::{self, Now};
 use crate::recorder::{Latencies, Record, Recorder};
 
 /// Messages of a camera process that may wait for the task.
 const HEARD: usize = 64;
-/// How long a camera process may take to end its events and its pipeline.
-const GRACE: Duration = Duration::from_secs(4);
 /// What a process that is gone still had on its way is read within this time.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// A request that is not answered within this time fails.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How often requests are looked through for late ones.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -46,6 +45,7 @@ pub(super) struct Inputs {
 pub(super) struct CameraTask {
     order: CameraOrder,
     inputs: Inputs,
+    starter: Starter,
     child: Option<ChildHandle>,
     recorder: Recorder,
     latencies: Latencies,
@@ -76,9 +76,13 @@ impl CameraTask {
         surroundings: &Surroundings,
         inputs: Inputs,
     ) -> (Self, watch::Receiver<Arc<CameraView>>) {
-        let enabled = order.settings.enabled.unwrap_or(true);
-        let child = enabled
-            .then(|| surroundings.supervisor.spawn(spec(&order, socket, &surroundings.program)));
+        let enabled = is_enabled(&order);
+        let starter = Starter {
+            supervisor: surroundings.supervisor.clone(),
+            program: surroundings.program.clone(),
+            socket: socket.to_owned(),
+        };
+        let child = enabled.then(|| starter.start(&order));
         let status = CameraStatus {
             id: order.camera.clone(),
             name: name_of(&order),
@@ -95,6 +99,7 @@ impl CameraTask {
         let task = Self {
             order,
             inputs,
+            starter,
             child,
             recorder: surroundings.recorder.clone(),
             latencies: surroundings.latencies.clone(),
@@ -119,7 +124,11 @@ impl CameraTask {
                 () = self.inputs.shutdown.wait() => break,
                 Some(connection) = self.inputs.connections.recv() => self.connect(connection).await,
                 Some((number, heard)) = self.heard.1.recv() => self.hear(number, heard).await,
-                Some(request) = self.inputs.requests.recv() => self.ask(request).await,
+                Some(request) = self.inputs.requests.recv() => {
+                    self.ask(request).await;
+                    // A camera that is switched on has a process for the first time.
+                    child = child.or_else(|| self.child.as_ref().map(ChildHandle::watch));
+                }
                 Some(()) = changed(&mut child) => self.on_child(),
                 _ = tick.tick() => {
                     self.drop_late();
@@ -280,116 +289,12 @@ impl CameraTask {
         }
     }
 
-    /// Runs on `order` from now on.
-    fn take(&mut self, order: CameraOrder) {
-        self.order = order;
-        self.view.send_modify(|view| {
-            let status = &mut Arc::make_mut(view).status;
-            status.name = name_of(&self.order);
-            status.detector.note.clone_from(&self.order.model_note);
-        });
-    }
-
-    /// Runs on `order` from now on; another model takes another process, whose tap fits it.
-    async fn renew(&mut self, order: CameraOrder) {
-        let reason = (order.model != self.order.model).then(|| {
-            format!("the model {} takes the place of {}", order.model.name, self.order.model.name)
-        });
-        self.take(order);
-        if reason.is_some() {
-            self.view.send_modify(|view| {
-                let detector = &mut Arc::make_mut(view).status.detector;
-                (detector.model, detector.running) = (self.order.model.name.clone(), false);
-            });
-        }
-        if let (Some(child), Some(reason)) = (&self.child, reason) {
-            child.restart(Restart::Politely, reason).await;
-        }
-    }
-
-    fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
-        if let Some(Open::Snapshot { answer, .. }) = self.open.remove(&request) {
-            let result = match error {
-                None => Ok(jpeg),
-                Some(detail) => Err(CameraError::new(ErrorKind::Unavailable, detail)),
-            };
-            let _ = answer.send(result);
-        }
-    }
-
-    fn on_applied(&mut self, request: u64, needs_restart: &[String], error: Option<String>) {
-        let Some(Open::Apply { order, answer, .. }) = self.open.remove(&request) else { return };
-        let result = match (error, needs_restart) {
-            (Some(detail), _) => Err(CameraError::new(ErrorKind::InvalidArgument, detail)),
-            (None, []) => {
-                self.take(*order);
-                Ok(())
-            }
-            (None, fields) => Err(CameraError::new(
-                ErrorKind::FailedPrecondition,
-                format!("needs a restart of the camera: {}", fields.join(", ")),
-            )),
-        };
-        let _ = answer.send(result);
-    }
-
-    async fn ask(&mut self, request: Request) {
-        self.next_request += 1;
-        let number = self.next_request;
-        if let Request::Renew { order, answer } = request {
-            self.renew(*order).await;
-            let _ = answer.send(Ok(()));
-            return;
-        }
-        let Some((message, open)) = Open::new(number, request) else {
-            return self.ask_for_key_frame().await;
-        };
-        let Some(process) = &mut self.process else {
-            // Settings for a camera that is not up are simply its next order.
-            return match open {
-                Open::Apply { order, answer, .. } => {
-                    self.take(*order);
-                    let _ = answer.send(Ok(()));
-                }
-                open @ Open::Snapshot { .. } => {
-                    let phase = self.view.borrow().status.phase;
-                    let detail =
-                        format!("the camera shows nothing: it is {phase:?}").to_lowercase();
-                    open.fail(CameraError::new(ErrorKind::Unavailable, detail));
-                }
-            };
-        };
-        match process.sender.send(&message, &[]).await {
-            Ok(()) => drop(self.open.insert(number, open)),
-            Err(error) => {
-                open.fail(CameraError::new(ErrorKind::Unavailable, base::error::chain(&error)));
-            }
-        }
-    }
-
-    async fn ask_for_key_frame(&mut self) {
-        if let Some(process) = &mut self.process {
-            // A link that breaks is reported by its reading side.
-            let _ = process.sender.send(&ToCamera::KeyFrame, &[]).await;
-        }
-    }
-
     /// Tells the camera's governor how long its events took to the store.
     async fn tell_latencies(&mut self) {
         let latencies_ms = self.latencies.take(&self.order.camera);
         if let (Some(process), false) = (&mut self.process, latencies_ms.is_empty()) {
             // A link that breaks is reported by its reading side.
             let _ = process.sender.send(&ToCamera::Stored { latencies_ms }, &[]).await;
-        }
-    }
-
-    /// Fails requests that the camera process did not answer in time.
-    fn drop_late(&mut self) {
-        let late = |open: &Open| open.asked().elapsed() >= ANSWER_WITHIN;
-        let numbers: Vec<_> = self.open.iter().filter(|(_, o)| late(o)).map(|(n, _)| *n).collect();
-        for open in numbers.into_iter().filter_map(|number| self.open.remove(&number)) {
-            let detail = "the camera process did not answer in time";
-            open.fail(CameraError::new(ErrorKind::DeadlineExceeded, detail));
         }
     }
 
@@ -401,7 +306,7 @@ impl CameraTask {
             status.pid = child.pid;
             status.restarts = u32::try_from(child.restarts).unwrap_or(u32::MAX);
             status.started_at = child.started_at;
-            if child.pid.is_none() {
+            if child.pid.is_none() && status.phase != CameraPhase::Disabled {
                 status.phase = CameraPhase::Starting;
                 status.error =
                     child.last_error.or_else(|| child.last_exit.map(|exit| exit.to_string()));
@@ -445,15 +350,25 @@ impl CameraTask {
         tokio::time::timeout(within, told).await.is_ok()
     }
 
+    /// Whether it is to run.
+    fn is_enabled(&self) -> bool {
+        is_enabled(&self.order)
+    }
+
     /// Asks the process to end its events and waits for what it still has to tell.
     async fn stop(mut self) {
+        self.end("the daemon stops").await;
+    }
+
+    /// The same, for the reason `why`; after this there is no process.
+    async fn end(&mut self, why: &str) {
         if let Some(process) = &mut self.process {
             let _ = process.sender.send(&ToCamera::Stop, &[]).await;
             if !self.hear_out(GRACE).await {
                 tracing::warn!(camera = self.order.camera, "did not end its events in time");
             }
         }
-        self.disconnect("the daemon stops").await;
+        self.disconnect(why).await;
         if let Some(child) = &self.child {
             child.stop().await;
         }
@@ -473,19 +388,6 @@ fn name_of(order: &CameraOrder) -> String {
     order.settings.name.clone().unwrap_or_else(|| order.camera.clone())
 }
 
-fn spec(order: &CameraOrder, socket: &Path, program: &Path) -> ChildSpec {
-    let args = ["--link".as_ref(), socket.as_os_str(), "--camera".as_ref(), order.camera.as_ref()];
-    let mut spec = ChildSpec::new(format!("camera-{}", order.camera), program).args(args);
-    // `TZ`: schedules are in local time.
-    let inherited = ["GST_*", "LIBCAMERA_*", "LD_LIBRARY_PATH", "TZ"];
-    spec.inherit_env = inherited.map(Into::into).into();
-    // Threads of the network that spin while they wait for each other take the core that the stream
-    // needs: beside one busy core, two threads were ten times slower than one.
-    spec.env.push(("OMP_WAIT_POLICY".into(), "passive".into()));
-    spec.health = Health::Heartbeat { start_within: START, every: SILENCE };
-    spec.stop = StopPolicy { grace: GRACE, ..StopPolicy::default() };
-    // The one that eats memory goes first when there is none left.
-    spec.limits = Limits { oom_score_adj: Some(300), ..Limits::default() };
-    spec.log.format = LogFormat::Tracing;
-    spec
+fn is_enabled(order: &CameraOrder) -> bool {
+    order.settings.enabled.unwrap_or(true)
 }

@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     data: PathBuf,
     set: Vec<String>,
     env: Vec<(String, String)>,
+    unset: Vec<&'static str>,
     source: Option<String>,
     away: bool,
     /// Where it will serve.
@@ -62,7 +63,8 @@ impl Setup {
             std::array::from_fn(|_| ports::free());
         let at = Addresses { api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control };
         let data = folder.path().join("data");
-        Self { folder, data, set: Vec::new(), env: Vec::new(), source: None, away: false, at }
+        let (set, env, unset) = (Vec::new(), Vec::new(), Vec::new());
+        Self { folder, data, set, env, unset, source: None, away: false, at }
     }
 
     /// The camera `cam` plays `clip` in a loop.
@@ -88,6 +90,22 @@ impl Setup {
         let value = value.as_ref().to_str().expect("plain text").to_owned();
         self.env.push((name.to_owned(), value));
         self
+    }
+
+    /// The port `name`, such as `MQTT__LISTEN`, is not fixed by the environment.
+    pub(crate) fn unset(mut self, name: &'static str) -> Self {
+        self.unset.push(name);
+        self
+    }
+
+    /// A settings file.
+    pub(crate) fn settings(self, text: &str) -> Self {
+        fs::write(self.settings_file(), text).expect("a temporary file can be written");
+        self
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.folder.path().join("settings.toml")
     }
 
     /// Another data folder.
@@ -138,7 +156,12 @@ impl Setup {
             ("MEDIA_SERVER__WEBRTC_UDP_LISTEN", webrtc_udp),
             ("MEDIA_SERVER__CONTROL_LISTEN", control),
         ] {
-            command.env(format!("EDGECAM__{name}"), address.to_string());
+            if !self.unset.contains(&name) {
+                command.env(format!("EDGECAM__{name}"), address.to_string());
+            }
+        }
+        if self.settings_file().exists() {
+            command.arg("--settings").arg(self.settings_file());
         }
         command.envs(self.env.iter().cloned());
         self.source.iter().for_each(|source| _ = command.args(["--source", source]));

@@ -26,6 +26,7 @@ pub(crate) struct Api {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    pub(crate) etag: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -90,6 +91,15 @@ impl Api {
             .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
     }
 
+    /// The same, of the revision `etag` only.
+    #[track_caller]
+    pub(crate) fn patch_if(&self, path: &str, patch: &Value, etag: &str) -> Answer {
+        let request = self.agent.patch(format!("{}{path}", self.base)).header("If-Match", etag);
+        let request = request.header("Content-Type", "application/merge-patch+json");
+        taken(request.send(patch.to_string()))
+            .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
+    }
+
     /// `POST path` with JSON.
     #[track_caller]
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
@@ -130,8 +140,11 @@ fn taken(
     result: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
 ) -> Result<Answer, ureq::Error> {
     let mut response = result?;
-    let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
+    let header = |name: &str| {
+        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (content_type, etag) = (header("content-type"), header("etag"));
     let body = response.body_mut().with_config().limit(64 << 20).read_to_vec()?;
-    Ok(Answer { status: response.status().as_u16(), content_type, body })
+    Ok(Answer { status: response.status().as_u16(), content_type, etag, body })
 }

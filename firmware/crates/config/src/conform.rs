@@ -23,6 +23,7 @@ pub(crate) fn conform(tree: &mut Value) -> Vec<Mistake> {
 fn visit(shape: &Shape, at: &str, value: &mut Value, mistakes: &mut Vec<Mistake>) -> bool {
     let fits = match (shape, &mut *value) {
         (Shape::Group(fields), Value::Object(map)) => {
+            let complete = missing(fields, at, map, mistakes);
             map.retain(|key, value| {
                 let at = pointer::join(at, key);
                 match fields.iter().find(|field| field.name == *key) {
@@ -33,7 +34,8 @@ fn visit(shape: &Shape, at: &str, value: &mut Value, mistakes: &mut Vec<Mistake>
                     }
                 }
             });
-            return missing(fields, at, map, mistakes);
+            // What was wrong is missing now, and was told already.
+            return complete && fields.iter().all(|f| !f.required || map.contains_key(&f.name));
         }
         (Shape::Map { of, .. }, Value::Object(map)) => {
             map.retain(|key, value| visit(of, &pointer::join(at, key), value, mistakes));

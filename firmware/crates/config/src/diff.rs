@@ -90,7 +90,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/governor/settle_s", Cost::Live),
     ("/governor/calm_s", Cost::Live),
     ("/cameras/*/name", Cost::Live),
-    ("/cameras/*/enabled", Cost::Restart),
+    ("/cameras/*/enabled", Cost::Rebuild),
     ("/cameras/*/source", Cost::Rebuild),
     ("/cameras/*/loop_clip", Cost::Rebuild),
     ("/cameras/*/scene_seed", Cost::Rebuild),
@@ -165,6 +165,12 @@ pub fn cost(pointer: &str) -> Option<Cost> {
 impl ConfigDiff {
     /// What must change in `old` to get `new`.
     pub fn between(old: &Settings, new: &Settings) -> Self {
+        let stays = |pointer: &str| match pointer::keys(pointer).as_slice() {
+            [cameras, id, ..] if cameras == "cameras" => {
+                old.cameras.contains_key(id) == new.cameras.contains_key(id)
+            }
+            _ => true,
+        };
         let (old, new) = (fields(old), fields(new));
         let mut pointers: Vec<_> = old.keys().chain(new.keys()).collect();
         pointers.sort();
@@ -174,8 +180,9 @@ impl ConfigDiff {
             pointer: pointer.clone(),
             old: old.get(pointer).cloned(),
             new: new.get(pointer).cloned(),
-            // A setting that the table does not know is the most expensive one.
-            cost: cost(pointer).unwrap_or(Cost::Restart),
+            // A camera that comes or goes takes the daemon's start, as would a setting that the table
+            // does not know.
+            cost: cost(pointer).filter(|_| stays(pointer)).unwrap_or(Cost::Restart),
         };
         Self { changes: differs.map(change).collect() }
     }
@@ -196,8 +203,7 @@ impl ConfigDiff {
 /// Every setting that has a value, by its pointer. Lists count as one value.
 fn fields(settings: &Settings) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
-    // Settings are plain data: they always have a JSON form.
-    collect("", serde_json::to_value(settings).unwrap_or_default(), &mut found);
+    collect("", crate::patch::json(settings), &mut found);
     found
 }
 
@@ -356,6 +362,16 @@ mod tests {
         );
         assert_eq!(diff.changes[0].new, Some(800.into()));
         assert_eq!(diff.cost(), Some(Cost::Rebuild));
+    }
+
+    #[test]
+    fn a_camera_that_comes_or_goes_takes_a_restart() {
+        let one = settings(&["cameras.front.source=scene"]).settings;
+        let two = settings(&["cameras.front.source=scene", "cameras.back.name=B"]).settings;
+        for diff in [ConfigDiff::between(&one, &two), ConfigDiff::between(&two, &one)] {
+            assert!(diff.changes.len() > 10, "{diff:?}");
+            assert!(diff.changes.iter().all(|change| change.cost == Cost::Restart), "{diff:?}");
+        }
     }
 
     #[test]

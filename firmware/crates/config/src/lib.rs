@@ -1,6 +1,6 @@
 //! Settings layers compiled to one checked configuration, or every error at once.
 //!
-//! built-in defaults < board < settings files < environment < command line → merged
+//! built-in defaults < board < settings files < made over the API < environment < command line → merged
 //! [`api::settings::Settings`] → [`compile()`] → [`Config`]. Everything that runs, runs on [`Config`].
 //!
 //! | module | owns |
@@ -11,7 +11,9 @@
 //! | [`model`] | the checked configuration |
 //! | [`diff`] | what differs, and what each difference costs |
 //! | [`revisions`] | the settings made over the API, on the disk |
+//! | [`schema`] | the settings as JSON Schema |
 //! | [`schedule`] | weekly windows as text, the local clock |
+//! | [`patch`] | a merge patch onto what was made over the API |
 //! | [`redact`](mod@redact) | settings without their secrets |
 //! | [`error`] | every mistake at once |
 
@@ -24,10 +26,12 @@ pub mod error;
 pub mod layers;
 mod merged;
 pub mod model;
+pub mod patch;
 mod pointer;
 pub mod redact;
 pub mod revisions;
 pub mod schedule;
+pub mod schema;
 pub mod shape;
 mod template;
 mod text;
@@ -37,11 +41,11 @@ pub use board::Board;
 pub use compile::{compile, compile_camera};
 pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};
 pub use error::{ConfigErrors, Mistake};
-pub use layers::{HostFacts, Layers, Loaded, load};
+pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
     Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
     EncoderLadder, GovernorConfig, HistoryConfig, MediaServerConfig, MqttConfig, OverlayConfig,
     Source, ThermalConfig, VideoConfig,
 };
-pub use redact::{redact, redact_camera, redact_url};
+pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

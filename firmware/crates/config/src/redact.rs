@@ -1,7 +1,10 @@
 //! Takes secrets out of settings and texts before anybody reads them.
 
 use api::settings::{CameraSettings, Settings};
+use serde_json::Value;
 use url::Url;
+
+use crate::pointer;
 
 /// `settings` without secrets: no MQTT password, no user names and passwords in URLs.
 #[must_use]
@@ -20,6 +23,25 @@ pub fn redact(settings: &Settings) -> Settings {
 pub fn redact_camera(camera: &CameraSettings) -> CameraSettings {
     let source = camera.source.as_deref().map(redact_url);
     CameraSettings { source, ..camera.clone() }
+}
+
+/// `tree`, settings or a part of them below `at` (a JSON pointer), without secrets: no passwords, no
+/// user names and passwords in URLs.
+#[must_use]
+pub fn redact_tree(at: &str, tree: &Value) -> Value {
+    match tree {
+        Value::Object(map) => {
+            let shown = map.iter().filter_map(|(key, value)| {
+                let at = pointer::join(at, key);
+                (!is_secret(&at)).then(|| (key.clone(), redact_tree(&at, value)))
+            });
+            shown.collect()
+        }
+        Value::Array(list) => list.iter().map(|value| redact_tree(at, value)).collect(),
+        Value::String(_) if is_secret(at) => Value::Null,
+        Value::String(text) => Value::String(redact_url(text)),
+        other => other.clone(),
+    }
 }
 
 /// `text` without user name and password, where it is a URL; else as it is.

@@ -27,21 +27,28 @@ pub(crate) fn camera_ids(tree: &Value) -> Vec<String> {
 }
 
 /// Spells every camera out: each gets what the template says and it does not say itself. The
-/// template goes. Without any camera, one is made.
-pub(crate) fn expand(tree: Tree) -> Tree {
-    let Tree { mut value, origins } = tree;
+/// template goes.
+pub(crate) fn spell_out(value: &mut Value) {
     let Some(cameras) = value.pointer_mut("/cameras").and_then(Value::as_object_mut) else {
-        return Tree { value, origins };
+        return;
     };
     let template = cameras.remove(TEMPLATE).unwrap_or_else(|| Value::Object(Map::new()));
-    if cameras.is_empty() {
-        cameras.insert(ONLY_CAMERA.into(), Value::Object(Map::new()));
-    }
     for camera in cameras.values_mut() {
         let mut whole = template.clone();
         merge(&mut whole, camera.take());
         *camera = whole;
     }
+}
+
+/// The same with where each leaf comes from. Without any camera, one is made.
+pub(crate) fn expand(tree: Tree) -> Tree {
+    let Tree { mut value, origins } = tree;
+    let none = camera_ids(&value).is_empty();
+    let cameras = value.pointer_mut("/cameras").and_then(Value::as_object_mut);
+    if let Some(cameras) = cameras.filter(|_| none) {
+        cameras.insert(ONLY_CAMERA.into(), Value::Object(Map::new()));
+    }
+    spell_out(&mut value);
     let expanded = pointer::leaves(&value)
         .into_iter()
         .filter_map(|(at, _)| {

@@ -45,6 +45,8 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     });
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
+// Below the macro that it uses.
+mod settings;
 
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
@@ -53,6 +55,12 @@ pub(crate) fn put_into(document: &mut OpenApi) {
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),
         ("/api/v1/cameras/{cam}/stats", "200", json(&stats())),
+        ("/api/v1/settings/status", "200", settings::status()),
+        ("/api/v1/settings/revisions", "200", settings::page()),
+        ("/api/v1/settings/revisions/{revision}", "200", settings::detail()),
+        ("/api/v1/settings/confirm", "200", settings::status()),
+        ("/api/v1/settings/rollback", "200", settings::applied()),
+        ("/api/v1/settings/rollback", "202", settings::applying()),
         ("/api/v1/events", "200", json(&page())),
         ("/api/v1/events/{id}", "200", json(&event())),
         ("/api/v1/streams", "200", json(&[stream()])),
@@ -65,7 +73,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     ];
     for (path, status, example) in answers {
         let Some(item) = document.paths.paths.get_mut(path) else { continue };
-        for operation in [&mut item.get, &mut item.patch].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.patch, &mut item.post].into_iter().flatten() {
             let answer = operation.responses.responses.get_mut(status);
             if let Some(RefOr::T(answer)) = answer {
                 put!(answer.content, JSON, example.clone());
@@ -79,6 +87,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
             put!(body.content, media_type, change());
         }
     }
+    settings::put_into(document);
     let live = document.paths.paths.get_mut("/api/v1/stream/events");
     let live = live.and_then(|item| item.get.as_mut());
     let live = live.and_then(|operation| operation.responses.responses.get_mut("200"));

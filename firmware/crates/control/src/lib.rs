@@ -11,7 +11,7 @@
 //! | `app` | the router with everything around it |
 //! | `routes` | the one list of everything that is served, and the handlers |
 //! | `follow` | announcements from any point on, without gap or duplicate |
-//! | `patch` | a merge patch onto a camera's settings (pure) |
+//! | `patch` | patches of a part of the settings, pointers into bodies (pure) |
 //! | `metrics` | the metrics page |
 //! | `problem` | failures → HTTP statuses and bodies, the only place |
 //! | `extract` | what is read from requests |

@@ -33,6 +33,7 @@ use crate::routes;
         (name = "auth", description = "Coming in and going out; tokens for programs."),
         (name = "users", description = "Who may do what, and what they did."),
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
+        (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
         (name = "device", description = "The machine, its streams, its detector and its models."),
         (name = "health", description = "For watchdogs and monitoring."),
@@ -41,7 +42,7 @@ use crate::routes;
     components(
         schemas(Problem, StreamGap),
         responses(
-            Malformed, Unauthenticated, Forbidden, NotFound, Conflict, NotLive, TooLarge,
+            Malformed, Unauthenticated, Forbidden, NotFound, Conflict, Outdated, TooLarge,
             UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble
         ),
     ),
@@ -123,24 +124,17 @@ refusals! {
         Failure::of(ErrorKind::Unauthenticated, "the session has ended; sign in again");
     Forbidden = "Who calls may not do this, or the device has no owner yet (`setup_required`).",
         Failure::of(ErrorKind::PermissionDenied, "this needs the role admin; guard has operator");
-    Conflict = "Not possible in its present state.",
-        Failure::of(
-            ErrorKind::FailedPrecondition,
-            "owner is the only admin who sees all cameras; make another one first",
-        );
     TooMany = "Too many requests, or too many wrong tries. `Retry-After` says when it goes on.",
         Failure::new(Fault::TooMany, "too many wrong tries; try again in 40 s");
     NotFound = "There is no such thing.",
         Failure::of(ErrorKind::NotFound, "there is no camera \"back\"; /api/v1/cameras lists them");
-    NotLive = "These fields cannot be changed while the camera runs.",
+    Conflict = "Not possible in its present state.",
         Failure::of(
             ErrorKind::FailedPrecondition,
-            "nothing was changed: /video/width cannot be changed while the camera runs",
-        )
-        .with_errors(vec![FieldProblem {
-            pointer: "/video/width".into(),
-            detail: "cannot be changed while the camera runs".into(),
-        }]);
+            "revision 12 waits to be confirmed; confirm it or go back first",
+        );
+    Outdated = "Someone else changed it in between; `ETag` is the revision in force.",
+        Failure::of(ErrorKind::Aborted, "revision 13 is in force; look at it and try again");
     TooLarge = "The body is longer than 1 MiB.",
         Failure::new(Fault::TooLarge, "a body may have at most 1 MiB");
     UnsupportedMediaType = "The body is not sent as JSON.",

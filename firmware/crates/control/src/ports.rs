@@ -1,6 +1,8 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod settings;
+
 use std::sync::Arc;
 
 use access::Access;
@@ -8,13 +10,14 @@ use api::access::AuditEntry;
 use api::event::{Event, Kind, Phase};
 use api::problem::FieldProblem;
 use api::resources::{Model, Readiness, Stream, System};
-use api::settings::{CameraSettings, Settings};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
+
+pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +54,8 @@ pub struct Ports {
     pub cameras: Arc<dyn Cameras>,
     /// The event store.
     pub events: Arc<dyn Events>,
-    /// The settings in force.
-    pub settings: Arc<dyn SettingsView>,
+    /// The settings.
+    pub settings: Arc<dyn SettingsPort>,
     /// The machine.
     pub system: Arc<dyn SystemView>,
     /// The media server's streams.
@@ -78,20 +81,6 @@ pub trait Cameras: Send + Sync + 'static {
     /// A JPEG of the newest frame of `camera`, at `quality` 1..=100. Unavailable while the camera
     /// shows nothing.
     fn snapshot<'a>(&'a self, camera: &'a str, quality: u8) -> Answer<'a, Vec<u8>>;
-
-    /// Takes over new complete settings of `camera`, which were checked and differ only in fields
-    /// that are live. All or nothing.
-    fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()>;
-}
-
-/// The settings in force.
-pub trait SettingsView: Send + Sync + 'static {
-    /// The settings in force, complete (see `config::load`), secrets included.
-    fn current(&self) -> Arc<Settings>;
-
-    /// The same without anything that was changed over the API: what a setting goes back to when
-    /// it is set to null.
-    fn base(&self) -> Arc<Settings>;
 }
 
 /// The record of changes.

@@ -11,6 +11,7 @@
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
+//! | [`settings`] | all settings, their revisions and their schema |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
 pub(crate) mod audit;
@@ -22,6 +23,7 @@ pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod live;
 pub(crate) mod pages;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod tokens;
 pub(crate) mod users;
@@ -52,6 +54,13 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(cameras::get, cameras::patch))
         .routes(routes!(cameras::snapshot))
         .routes(routes!(cameras::stats))
+        .routes(routes!(settings::get, settings::patch))
+        .routes(routes!(settings::confirm))
+        .routes(routes!(settings::rollback))
+        .routes(routes!(settings::status))
+        .routes(routes!(settings::schema))
+        .routes(routes!(settings::revisions))
+        .routes(routes!(settings::revision))
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(live::events))

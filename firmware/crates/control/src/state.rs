@@ -7,7 +7,7 @@ use api::resources::Camera;
 use axum::extract::FromRef;
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::gate::origin::Hosts;
 use crate::gate::permits::Permits;
@@ -34,8 +34,6 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
-    /// Held from reading a camera's settings to the end of their change, so that no change is lost.
-    pub(crate) changing: Arc<Mutex<()>>,
 }
 
 impl FromRef<App> for Ports {
@@ -55,7 +53,6 @@ impl App {
             limits,
             shutdown,
             streams: Arc::new(Semaphore::new(limits.streams)),
-            changing: Arc::default(),
         }
     }
 }
@@ -63,7 +60,7 @@ impl App {
 impl Ports {
     /// The cameras that `caller` sees with their settings, ordered by id.
     pub(crate) fn all_cameras(&self, caller: &Principal) -> Vec<Camera> {
-        let settings = self.settings.current();
+        let settings = self.settings.in_force().settings;
         let camera = |status: api::status::CameraStatus| {
             let settings = settings.cameras.get(&status.id).map(config::redact_camera);
             Camera { settings: settings.unwrap_or_default(), status }
@@ -76,7 +73,7 @@ impl Ports {
     pub(crate) fn camera(&self, id: &str) -> Result<Camera, Failure> {
         let status = self.cameras.list().into_iter().find(|status| status.id == id);
         let status = status.ok_or_else(|| no_camera(id))?;
-        let settings = self.settings.current().cameras.get(id).map(config::redact_camera);
+        let settings = self.settings.in_force().settings.cameras.get(id).map(config::redact_camera);
         Ok(Camera { settings: settings.unwrap_or_default(), status })
     }
 }

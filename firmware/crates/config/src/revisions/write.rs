@@ -99,19 +99,21 @@ impl<D: Disk> Revisions<D> {
         }
     }
 
-    /// Puts the settings before the one that waits to be confirmed in force again, for the reason
-    /// `why`.
+    /// Puts the settings before the one that waits to be confirmed, or before the one in force, in force
+    /// again, for the reason `why`.
     ///
     /// # Errors
-    /// When none waits, or as [`Self::settle`].
+    /// When there is neither, or as [`Self::settle`].
     pub fn take_back(&mut self, why: &str) -> Result<(), RevisionError> {
-        let Some(pending) = self.pending.clone() else { return Err(RevisionError::NothingWaits) };
-        let before = self.before(&pending);
+        let waits = self.pending.as_ref().map(|pending| (pending.revision, pending.back_to));
+        let newest = || self.used.as_ref().map(|used| (used.revision, used.parent));
+        let (undoes, back_to) = waits.or_else(newest).ok_or(RevisionError::NothingWaits)?;
+        let before = self.before(back_to);
         let settings = before.as_ref().map_or_else(nothing, |before| before.settings.clone());
         let draft = Draft {
             made_by: DEVICE.into(),
             note: Some(why.to_owned()),
-            undoes: Some(pending.revision),
+            undoes: Some(undoes),
             settings,
         };
         let made = self.make(draft, None);
@@ -122,10 +124,10 @@ impl<D: Disk> Revisions<D> {
         made
     }
 
-    /// What `pending` goes back to, or the nearest before it that can be read.
-    fn before(&mut self, pending: &Pending) -> Option<Revision> {
-        let before = self.newest_below(pending.back_to.saturating_add(1));
-        if before.is_some() || pending.back_to == 0 {
+    /// The revision `back_to`, or the nearest before it that can be read.
+    fn before(&mut self, back_to: u64) -> Option<Revision> {
+        let before = self.newest_below(back_to.saturating_add(1));
+        if before.is_some() || back_to == 0 {
             return before;
         }
         self.of_an_older_schema().unwrap_or_default()

@@ -82,6 +82,21 @@ fn a_revision_of_no_use_is_passed_over_until_the_next_start() {
 }
 
 #[test]
+fn what_failed_without_being_waited_for_goes_back_to_its_parent() {
+    let data = tempfile::tempdir().unwrap();
+    let mut revisions = open(data.path());
+    assert!(matches!(revisions.take_back("it failed"), Err(RevisionError::NothingWaits)));
+    [900, 800].into_iter().for_each(|bitrate| make(&mut revisions, bitrate));
+    revisions.take_back("it failed").unwrap();
+    let newest = open(data.path()).in_force().cloned().unwrap();
+    assert_eq!(
+        (newest.revision, newest.undoes, newest.note.as_deref()),
+        (3, Some(2), Some("it failed"))
+    );
+    assert_eq!(newest.settings, revisions.get(1).unwrap().settings);
+}
+
+#[test]
 fn the_last_hundred_are_kept() {
     let data = tempfile::tempdir().unwrap();
     let mut revisions = open(data.path());

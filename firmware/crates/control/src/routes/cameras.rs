@@ -1,13 +1,14 @@
 //! Cameras: state, settings, snapshot, statistics.
 
+use api::access::Role;
 use api::problem::FieldProblem;
 use api::resources::Camera;
 use api::settings::CameraSettings;
 use api::status::CameraStats;
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use base::error::ErrorKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,12 +17,13 @@ use crate::extract::{MergePatch, PathName, QueryOf};
 use crate::gate::caller::Caller;
 use crate::gate::record::Note;
 use crate::openapi::{
-    Invalid, Malformed, NotFound, NotLive, TooLarge, Unavailable, UnsupportedMediaType,
+    Conflict, Invalid, Malformed, NotFound, Outdated, TooLarge, Unavailable, UnsupportedMediaType,
 };
-use crate::patch::{Refusal, patched};
-use crate::ports::Ports;
+use crate::patch::Place;
+use crate::ports::{Ports, What};
 use crate::problem::Failure;
-use crate::state::{App, no_camera};
+use crate::routes::settings::{Change, ChangeQuery, etag};
+use crate::state::no_camera;
 
 /// All cameras
 ///
@@ -58,70 +60,81 @@ pub(crate) async fn get(
     Ok(Json(ports.camera(&cam)?))
 }
 
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PatchQuery {
+    /// Take the change back after this time unless it is confirmed, in seconds.
+    #[param(minimum = 1, maximum = 86400, example = 120, nullable = false)]
+    confirm_within: Option<u32>,
+}
+
 /// Change settings of a camera
 ///
 /// A merge patch (RFC 7396) onto the camera's settings: what is named is changed, the rest stays.
 /// `null` sets a field back to what files and environment say, or takes a zone, a line or a class
 /// away that is not in those. Lists are replaced whole.
 ///
-/// All or nothing, and taken over while the camera runs: thresholds, tracker, overlay, zones, lines
-/// and bit rate. Fields that need a new start of the camera are refused with 409, and named. Changes
-/// hold until the daemon starts again.
+/// The same as `PATCH /api/v1/settings` with a body below `/cameras/{cam}`: all or nothing, kept, and a
+/// revision of the settings. Thresholds, tracker, overlay, zones, lines and bit rate are taken over while
+/// the camera runs; for source, size and rate of the picture and encoder its process starts again.
 #[utoipa::path(
     patch,
     path = "/api/v1/cameras/{cam}",
     tag = "cameras",
     operation_id = "patch_camera",
-    params(("cam" = String, Path, description = "Id of the camera.", example = "front")),
+    params(
+        ("cam" = String, Path, description = "Id of the camera.", example = "front"),
+        PatchQuery,
+        ("If-Match" = Option<String>, Header, description = "Change only this revision: the `ETag` of the settings."),
+    ),
     request_body(
         description = "A merge patch onto the camera's settings, at most 1 MiB.",
         content((CameraSettings = "application/merge-patch+json"), (CameraSettings = "application/json")),
     ),
     responses(
-        (status = 200, description = "The camera with its new settings.", body = Camera),
+        (
+            status = 200,
+            description = "The camera with its new settings.",
+            body = Camera,
+            headers(("ETag" = String, description = "The revision of the settings, quoted.")),
+        ),
         (status = 400, response = Malformed),
         (status = 404, response = NotFound),
-        (status = 409, response = NotLive),
+        (status = 409, response = Conflict),
+        (status = 412, response = Outdated),
         (status = 413, response = TooLarge),
         (status = 415, response = UnsupportedMediaType),
         (status = 422, response = Invalid),
+        (status = 503, response = Unavailable),
     )
 )]
 pub(crate) async fn patch(
-    State(app): State<App>,
+    State(ports): State<Ports>,
     PathName(cam): PathName,
+    Caller(caller): Caller,
     note: Note,
+    QueryOf(query): QueryOf<PatchQuery>,
+    headers: HeaderMap,
     MergePatch(patch): MergePatch,
-) -> Result<Json<Camera>, Failure> {
-    let _changing = app.changing.lock().await;
-    let (current, base) = (app.ports.settings.current(), app.ports.settings.base());
-    let new = patched(&current, &base, &cam, &patch).ok_or_else(|| no_camera(&cam))?;
-    let new = new.map_err(refused)?;
-    note.before(&current.cameras.get(&cam).map(config::redact_camera));
-    note.after(&config::redact_camera(&new));
-    if current.cameras.get(&cam) != Some(&new) {
-        app.ports.cameras.apply(&cam, new).await?;
+) -> Result<Response, Failure> {
+    ports.camera(&cam)?;
+    // `null` would take back all that was ever made for the camera.
+    if !patch.is_object() {
+        let problem = FieldProblem { pointer: String::new(), detail: "must be a table".into() };
+        return Err(Failure::input("the body must be a table", vec![problem]));
     }
-    Ok(Json(app.ports.camera(&cam)?))
-}
-
-fn refused(refusal: Refusal) -> Failure {
-    match refusal {
-        Refusal::Wrong(errors) => {
-            let detail = match errors.len() {
-                1 => "a field is wrong; nothing was changed".to_owned(),
-                several => format!("{several} fields are wrong; nothing was changed"),
-            };
-            Failure::input(detail, errors)
-        }
-        Refusal::NotLive(errors) => {
-            let fields: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-            let detail = format!(
-                "nothing was changed: {} cannot be changed while the camera runs",
-                fields.join(", ")
-            );
-            Failure::of(ErrorKind::FailedPrecondition, detail).with_errors(errors)
-        }
+    // A source is an address that the device then goes to.
+    if patch.get("source").is_some() && caller.grant.role < Role::Admin {
+        let detail = "only admins change where a camera's pictures come from (/source)";
+        return Err(Failure::of(ErrorKind::PermissionDenied, detail));
+    }
+    let place = Place::of(["cameras", &cam]);
+    let query = ChangeQuery { dry_run: false, confirm_within: query.confirm_within };
+    let change = Change { what: What::Patch(place.patch(patch)), place, query };
+    match change.make(&ports, &headers, &caller, &note).await {
+        Ok(change) => Ok((etag(change.revision), Json(ports.camera(&cam)?)).into_response()),
+        Err(refused) => Ok(refused),
     }
 }
 

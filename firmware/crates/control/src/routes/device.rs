@@ -81,7 +81,7 @@ pub(crate) async fn streams(
 pub(crate) async fn detector(State(ports): State<Ports>, Caller(caller): Caller) -> Json<Detector> {
     let cameras = ports.cameras.list().into_iter().filter(|camera| caller.sees(&camera.id));
     Json(Detector {
-        settings: ports.settings.current().detector.clone(),
+        settings: ports.settings.in_force().settings.detector.clone(),
         cameras: cameras.map(|camera| (camera.id, camera.detector)).collect(),
     })
 }

@@ -6,6 +6,7 @@ use api::resources::Camera;
 use api::status::CameraStats;
 use base::error::ErrorKind;
 use edgecam_control::Limits;
+use edgecam_control::ports::What;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
@@ -123,13 +124,25 @@ async fn a_bad_patch_is_refused_with_every_reason_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_not_live_is_refused_by_name() {
+async fn a_change_of_a_camera_is_one_of_the_settings_with_their_conditions() {
     let server = Server::start().await;
-    let patch = json!({ "video": { "fps": 10 }, "encoder": { "bitrate_kbps": 900 } });
-    let problem = server.patch(FRONT, &patch).await.problem(409, "failed_precondition");
-    assert_eq!(problem.errors.len(), 1);
-    assert_eq!(problem.errors[0].pointer, "/video/fps");
-    assert!(problem.detail.contains("/video/fps"));
+    let query = "?confirm_within=60";
+    let answer = server.patch(&format!("{FRONT}{query}"), &json!({ "name": "Door" })).await;
+    assert_eq!(answer.header("etag"), "\"1\"");
+    let made = server.fake.changes().pop().unwrap();
+    assert_eq!(made.confirm_within, Some(Duration::from_secs(60)));
+    let patch = json!({ "cameras": { "front": { "name": "Door" } } });
+    assert_eq!(made.what, What::Patch(patch));
+    let headers = [("content-type", MERGE_PATCH), ("if-match", "\"0\"")];
+    let late = server.ask(Method::PATCH, FRONT, &headers, "{\"name\":\"Gate\"}").await;
+    late.problem(412, "aborted");
+    assert_eq!(late.header("etag"), "\"1\"");
+    for no_table in ["null", "7", "[]"] {
+        let headers = [("content-type", MERGE_PATCH)];
+        let answer = server.ask(Method::PATCH, FRONT, &headers, no_table).await;
+        assert_eq!(answer.problem(422, "invalid_argument").errors[0].pointer, "");
+    }
+    assert_eq!(server.fake.changes().len(), 1);
 }
 
 #[tokio::test]

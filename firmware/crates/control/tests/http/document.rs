@@ -141,17 +141,19 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
         let at = path
             .replace("{cam}", "front")
             .replace("{id}", &server.fake.event_id(1))
+            .replace("{revision}", "1")
             .replace("{file}", "index.html")
             .replace("{user}", "owner")
             .replace("{token}", "none");
-        let kind = if path.contains("/cameras/") { MERGE_PATCH } else { "application/json" };
+        let patches = path.contains("/cameras/") || path.ends_with("/settings");
+        let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];
         let answer = soon(server.send(method.clone(), &at, &headers, "{}")).await;
         let (status, answers) = (answer.status(), operation["responses"].as_object().unwrap());
         let documented = answers.get(status.as_str());
         let good = status.is_success() || status == StatusCode::PERMANENT_REDIRECT;
         // An empty body makes no user; there is no token `none`, and no certificate here.
-        let empty = method != Method::GET && !path.contains("/cameras/");
+        let empty = method != Method::GET && !patches;
         let refused = empty || path.ends_with("/certificate");
         assert!(good || refused && status.is_client_error(), "{method} {at}: {status}");
         let content = resolve(&document, documented.expect("documented"))["content"].as_object();

@@ -8,15 +8,19 @@ use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
 use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, System};
-use api::settings::{CameraSettings, Settings};
+use api::revisions::{
+    ChangeCost, ChangeStatus, FieldChange, PendingConfirmation, SettingsChange, SettingsRevision,
+    SettingsRevisionDetail, SettingsStatus,
+};
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
-    Answer, Audit, Cameras, EventOrder, EventQuery, Events, Models, SeqBounds, SettingsView,
-    Streams, SystemView,
+    Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, Models,
+    SeqBounds, SettingsPort, Streams, SystemView, What,
 };
 use edgecam_control::{Certificates, PortError, Ports};
 use futures::FutureExt;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 
@@ -42,8 +46,9 @@ pub(crate) struct Fake {
     folder: TempDir,
     access: Access,
     pub(crate) audit: Mutex<Vec<AuditEntry>>,
-    base: Arc<Settings>,
-    current: Mutex<Arc<Settings>>,
+    sources: config::Sources,
+    in_force: Mutex<InForce>,
+    made: Mutex<Vec<ChangeRequest>>,
     events: Mutex<Vec<Event>>,
     live: broadcast::Sender<Arc<Event>>,
     pub(crate) snapshots: Mutex<Snapshots>,
@@ -57,15 +62,19 @@ impl Fake {
         let set =
             ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
         let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
-        let base = Arc::new(config::load(&layers).expect("the defaults are right").settings);
+        let sources = config::Sources::read(&layers);
+        let loaded = sources.load(&json!({})).expect("the defaults are right");
+        let in_force =
+            InForce { revision: 0, settings: Arc::new(loaded.settings), made: Arc::new(json!({})) };
         let folder = tempfile::tempdir().unwrap();
         let access = Access::open(folder.path()).unwrap();
         Arc::new(Self {
             access,
             folder,
             audit: Mutex::default(),
-            current: Mutex::new(base.clone()),
-            base,
+            sources,
+            in_force: Mutex::new(in_force),
+            made: Mutex::default(),
             events: Mutex::default(),
             live: broadcast::channel(LIVE).0,
             snapshots: Mutex::default(),
@@ -203,13 +212,13 @@ impl Cameras for Fake {
             pid: Some(7),
             ..CameraStatus::default()
         };
-        self.base.cameras.keys().map(status).collect()
+        self.in_force().settings.cameras.keys().map(status).collect()
     }
 
     fn stats(&self, camera: &str) -> Option<CameraStats> {
         let infer = Quantiles { p50_ms: 13.0, p95_ms: 20.0, max_ms: 50.0 };
         let stats = CameraStats { frames: 250, fps: 25.0, infer, ..CameraStats::default() };
-        self.base.cameras.contains_key(camera).then_some(stats)
+        self.in_force().settings.cameras.contains_key(camera).then_some(stats)
     }
 
     fn snapshot<'a>(&'a self, _: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
@@ -226,31 +235,116 @@ impl Cameras for Fake {
         }
         .boxed()
     }
+}
 
-    fn apply<'a>(&'a self, camera: &'a str, settings: CameraSettings) -> Answer<'a, ()> {
-        async move {
-            if let Some(kind) = *self.refuse.lock().unwrap() {
-                return Err(PortError::new(kind, "the camera says no"));
-            }
-            // Long enough for a second change to get in between, if it could.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            let mut current = self.current.lock().unwrap();
-            let mut new = Settings::clone(&current);
-            new.cameras.insert(camera.to_owned(), settings);
-            *current = Arc::new(new);
-            Ok(())
+impl Fake {
+    /// Changes that were made, the oldest first.
+    pub(crate) fn changes(&self) -> Vec<ChangeRequest> {
+        self.made.lock().unwrap().clone()
+    }
+
+    fn make(&self, change: ChangeRequest) -> Result<SettingsChange, PortError> {
+        if let Some(kind) = *self.refuse.lock().unwrap() {
+            return Err(PortError::new(kind, "the camera says no"));
         }
-        .boxed()
+        let mut in_force = self.in_force.lock().unwrap();
+        if change.only_on.as_ref().is_some_and(|only| !only.contains(&in_force.revision)) {
+            return Err(PortError::new(ErrorKind::Aborted, "another revision is in force"));
+        }
+        let patched = match &change.what {
+            What::Patch(patch) => self.sources.patch(&in_force.made, &in_force.settings, patch),
+            What::BackTo(0) => self.sources.patch(&json!({}), &in_force.settings, &json!({})),
+            What::BackTo(_) => {
+                return Err(PortError::new(ErrorKind::NotFound, "there is no such revision"));
+            }
+        };
+        let patched = patched.map_err(|errors| PortError {
+            errors: errors.field_problems(),
+            ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
+        })?;
+        let restarts = patched.made.get("node").is_some();
+        let status = match (change.dry_run, restarts, change.confirm_within) {
+            (true, ..) => ChangeStatus::DryRun,
+            (_, true, _) => ChangeStatus::Applying,
+            (_, _, Some(_)) => ChangeStatus::PendingConfirmation,
+            _ => ChangeStatus::Applied,
+        };
+        if !change.dry_run {
+            let settings = Arc::new(patched.loaded.settings);
+            let revision = in_force.revision + 1;
+            *in_force = InForce { revision, settings, made: Arc::new(patched.made) };
+            self.made.lock().unwrap().push(change);
+        }
+        let field = FieldChange {
+            pointer: "/cameras/front/name".into(),
+            before: None,
+            after: Some("Door".into()),
+            cost: ChangeCost::Live,
+        };
+        let revision = in_force.revision;
+        Ok(SettingsChange { revision, status, changes: vec![field], confirm_by: None })
+    }
+
+    fn kept(&self, revision: u64) -> SettingsRevision {
+        SettingsRevision {
+            revision,
+            in_force: revision == self.in_force().revision,
+            made_at: "2026-07-01T12:00:00Z".parse().unwrap(),
+            made_by: "api".into(),
+            note: None,
+            parent: revision - 1,
+            undoes: None,
+        }
     }
 }
 
-impl SettingsView for Fake {
-    fn current(&self) -> Arc<Settings> {
-        self.current.lock().unwrap().clone()
+impl SettingsPort for Fake {
+    fn in_force(&self) -> InForce {
+        self.in_force.lock().unwrap().clone()
     }
 
-    fn base(&self) -> Arc<Settings> {
-        self.base.clone()
+    fn change(&self, change: ChangeRequest) -> Answer<'_, SettingsChange> {
+        async move { self.make(change) }.boxed()
+    }
+
+    fn confirm(&self) -> Answer<'_, SettingsStatus> {
+        let last = self.changes().pop();
+        let waits = last.is_some_and(|last| last.confirm_within.is_some());
+        async move {
+            if !waits {
+                let detail = "no revision waits to be confirmed";
+                return Err(PortError::new(ErrorKind::FailedPrecondition, detail));
+            }
+            SettingsPort::status(self).await
+        }
+        .boxed()
+    }
+
+    fn status(&self) -> Answer<'_, SettingsStatus> {
+        let revision = self.in_force().revision;
+        let pending = PendingConfirmation {
+            revision: 1,
+            back_to: 0,
+            confirm_by: "2026-07-01T12:02:00Z".parse().unwrap(),
+        };
+        let pending = Some(pending);
+        async move { Ok(SettingsStatus { revision, pending, ..SettingsStatus::default() }) }.boxed()
+    }
+
+    fn revisions(&self, below: u64, limit: usize) -> Answer<'_, Vec<SettingsRevision>> {
+        let numbers = (1..=self.in_force().revision).rev().filter(move |number| *number < below);
+        let page = numbers.take(limit).map(|number| self.kept(number)).collect();
+        async move { Ok(page) }.boxed()
+    }
+
+    fn revision(&self, number: u64) -> Answer<'_, Option<SettingsRevisionDetail>> {
+        let there = (1..=self.in_force().revision).contains(&number);
+        let detail = there.then(|| SettingsRevisionDetail {
+            revision: self.kept(number),
+            settings: json!({}),
+            changes: Vec::new(),
+        });
+        async move { Ok(detail) }.boxed()
     }
 }
 

@@ -264,7 +264,7 @@ async fn every_change_and_every_attempt_is_recorded_without_secrets() {
     let told: Vec<_> = rows.iter().map(|one| row(one)).collect();
     assert_eq!(
         told,
-        ["patch_user owner 200", "login guard 401", "patch_camera owner 409", "login owner 200"]
+        ["patch_user owner 200", "login guard 401", "patch_camera owner 422", "login owner 200"]
     );
     assert_eq!(rows[0]["before"]["role"], "operator");
     assert_eq!(rows[0]["after"]["role"], "viewer");

@@ -12,3 +12,4 @@ mod gate;
 mod live;
 mod secure;
 mod serving;
+mod settings;

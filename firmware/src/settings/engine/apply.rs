@@ -1,0 +1,78 @@
+//! Has the cameras take settings over.
+
+use std::collections::BTreeMap;
+
+use api::settings::Settings;
+use base::error::ErrorKind;
+use futures::future::join_all;
+use link::CameraOrder;
+use tokio::task::block_in_place;
+
+use super::{Engine, Inner, Work};
+use crate::cameras::{CameraError, CameraHandle};
+
+impl Inner {
+    /// Gives the cameras of `work` their orders under `settings`, all at once: none waits for another's
+    /// answer. Answers with the first failure.
+    pub(super) async fn apply(
+        &self,
+        work: &BTreeMap<String, Work>,
+        settings: &Settings,
+    ) -> Result<(), CameraError> {
+        let broken = |error: anyhow::Error| {
+            CameraError::new(ErrorKind::Internal, format!("making an order: {error:#}"))
+        };
+        // Orders name the model that is to be there, or what stands in for it.
+        let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
+        block_in_place(|| self.models.want(chosen));
+        let mut given = Vec::new();
+        for (id, work) in work {
+            // Cameras come and go with the daemon.
+            let both = self.cameras.get(id).zip(settings.cameras.get(id));
+            let Some((handle, of_camera)) = both else { continue };
+            let order = self.orders.order(id, of_camera, settings).map_err(broken)?;
+            given.push(give(handle, order, *work));
+        }
+        join_all(given).await.into_iter().collect()
+    }
+}
+
+/// Gives a camera its order. One that cannot take it over as it runs, or does not answer, starts again
+/// with it.
+async fn give(handle: &CameraHandle, order: CameraOrder, work: Work) -> Result<(), CameraError> {
+    let id = order.camera.clone();
+    let given = match work {
+        Work::Rebuild => handle.rebuild(order, "its settings have changed").await,
+        Work::Live => match handle.apply(order.clone()).await {
+            Err(error) if error.kind != ErrorKind::InvalidArgument => {
+                tracing::warn!(camera = id, error = error.detail, "starts again for a setting");
+                handle.rebuild(order, "its settings could not be changed as it ran").await
+            }
+            done => done,
+        },
+    };
+    let named = |error: CameraError| {
+        let detail = format!("the camera {id}: {}", error.detail);
+        CameraError { detail, ..error }
+    };
+    given.map_err(named)
+}
+
+impl Engine {
+    /// Gives every camera the model of its order as it is now.
+    pub(crate) async fn renew_models(&self) {
+        // Not in the middle of a change.
+        let _changing = self.0.revisions.lock().await;
+        let settings = self.0.live.current();
+        for (id, handle) in self.0.cameras.iter() {
+            let Some(of_camera) = settings.cameras.get(id) else { continue };
+            let renewed = match self.0.orders.order(id, of_camera, &settings) {
+                Ok(order) => handle.renew(order).await.map_err(|error| error.detail),
+                Err(error) => Err(format!("{error:#}")),
+            };
+            if let Err(error) = renewed {
+                tracing::warn!(camera = id, error, "the camera keeps its model");
+            }
+        }
+    }
+}
