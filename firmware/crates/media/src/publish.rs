@@ -37,13 +37,16 @@ pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
     let mut backoff = BACKOFF.0;
     let mut last_reason = String::new();
     while !shared.is_stopping() {
-        let began = Instant::now();
-        let reason = match session(url, shared) {
+        let (began, mut published) = (Instant::now(), false);
+        let reason = match session(url, shared, &mut published) {
             Ok(()) => return,
             Err(reason) => reason,
         };
         if began.elapsed() > BACKOFF.1 * 2 {
             backoff = BACKOFF.0;
+        }
+        // What was published and is not any more is told, also for the reason that was told before.
+        if published {
             last_reason.clear();
         }
         if reason != last_reason {
@@ -58,13 +61,13 @@ pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
     }
 }
 
-/// One session; `Ok` at the stop, else why it ended.
-fn session(url: &Url, shared: &Arc<Shared>) -> Result<(), String> {
+/// One session; `Ok` at the stop, else why it ended. Says in `published` whether the server took it.
+fn session(url: &Url, shared: &Arc<Shared>, published: &mut bool) -> Result<(), String> {
     let frames = shared.fanout.subscribe(QUEUE);
     shared.key_frame();
     let Some(first) = first_frame(&frames, shared) else { return Ok(()) };
     let session = Session::open(url, &first).map_err(|error| base::error::chain(&error))?;
-    let outcome = session.carry(first, &frames, shared);
+    let outcome = session.carry(first, &frames, shared, published);
     shared.counters.publish_dropped.add(frames.dropped());
     outcome
 }
@@ -127,11 +130,11 @@ impl Session {
         first: EncodedFrame,
         frames: &EncodedFrames,
         shared: &Shared,
+        published: &mut bool,
     ) -> Result<(), String> {
         // An error of the start is told on the bus too, with more words.
         let _ = self.pipeline.set_state(gst::State::Playing);
         let mut next = Some(first);
-        let mut published = false;
         let mut stall = Instant::now() + STALL;
         while !shared.is_stopping() {
             if let Some(frame) = next {
@@ -140,12 +143,12 @@ impl Session {
             }
             self.check_bus()?;
             let waiting = self.feed.property::<u64>("current-level-buffers");
-            if !published && self.is_recording() {
-                published = true;
+            if !*published && self.is_recording() {
+                *published = true;
                 tracing::info!("the stream is published");
                 shared.tell(MediaEvent::Publishing);
             }
-            if published && waiting < QUEUE as u64 / 2 {
+            if *published && waiting < QUEUE as u64 / 2 {
                 stall = Instant::now() + STALL;
             }
             if left(stall).is_zero() {
