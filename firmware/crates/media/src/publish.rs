@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Publishes until the stop.
 pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
     let mut backoff = BACKOFF.0;
-    let mut last_reason = String::new();
+    let mut complaint = Complaint::default();
     while !shared.is_stopping() {
         let (began, mut published) = (Instant::now(), false);
         let reason = match session(url, shared, &mut published) {
@@ -45,19 +45,28 @@ pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
         if began.elapsed() > BACKOFF.1 * 2 {
             backoff = BACKOFF.0;
         }
-        // What was published and is not any more is told, also for the reason that was told before.
-        if published {
-            last_reason.clear();
-        }
-        if reason != last_reason {
+        if complaint.is_news(&reason, published) {
             tracing::warn!(reason, "the stream is not published");
-            shared.tell(MediaEvent::PublishWaiting { reason: reason.clone() });
-            last_reason = reason;
+            shared.tell(MediaEvent::PublishWaiting { reason });
         }
         if shared.wait(backoff) {
             return;
         }
         backoff = (backoff * 2).min(BACKOFF.1);
+    }
+}
+
+/// What was told last of why nothing is published.
+#[derive(Debug, Default)]
+struct Complaint(String);
+
+impl Complaint {
+    /// Whether it is to be told that a session ended for `reason`: a failed try for a reason that was
+    /// told before is no news, the end of what was `published` always is.
+    fn is_news(&mut self, reason: &str, published: bool) -> bool {
+        let news = published || self.0 != reason;
+        reason.clone_into(&mut self.0);
+        news
     }
 }
 
@@ -195,5 +204,25 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         tear_down(&self.pipeline);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loss_is_told_also_for_the_reason_told_before_and_each_failed_try_once() {
+        let mut complaint = Complaint::default();
+        let tries = [
+            ("refused", false),
+            ("refused", false),
+            ("refused", true),
+            ("refused", false),
+            ("frozen", false),
+            ("refused", false),
+        ];
+        let told = tries.map(|(reason, published)| complaint.is_news(reason, published));
+        assert_eq!(told, [true, false, true, false, true, true]);
     }
 }

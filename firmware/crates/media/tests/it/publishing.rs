@@ -149,19 +149,6 @@ fn the_stream_is_back_within_3_s_after_the_media_server_was_killed() {
 }
 
 #[test]
-fn each_loss_of_the_media_server_is_told_however_soon_it_comes() {
-    let name = "each_loss_of_the_media_server_is_told_however_soon_it_comes";
-    let Some(mut server) = Server::start(name) else { return };
-    let started = start_with(&scene(), Some(server.url()), None);
-    for _ in 0..3 {
-        started.event(published);
-        server.kill();
-        started.event(|event| matches!(event, MediaEvent::PublishWaiting { .. }).then_some(()));
-        server.start_again();
-    }
-}
-
-#[test]
 fn a_camera_runs_and_stops_without_a_media_server() {
     let url = "rtsp://127.0.0.1:9/none".parse().unwrap();
     let started = start_with(&scene(), Some(url), None);
