@@ -1,12 +1,13 @@
 //! The task that gets the chosen model: the cameras begin with the demo model at once and switch when
 //! the chosen one is there, whoever put it there.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
 use tokio::sync::watch;
 
-use super::choice::Fetch;
+use super::choice::{Fetch, Missing};
 use super::{ModelChoice, ModelLibrary};
 
 /// How long to wait before a failed fetch is tried again.
@@ -49,8 +50,7 @@ impl ModelKeeper {
             ModelChoice::as_set(wanted.clone())
         } else {
             let fetch = if download { Fetch::Trying } else { Fetch::Off };
-            ModelChoice::stand_in(demo.clone(), &wanted.name, &library.own, fetch)
-                .because_of(damaged)
+            ModelChoice::stand_in(demo.clone(), missing(library, &wanted, damaged, fetch))
         };
         let (choice, shown) = watch::channel(choice);
         Ok((Self { library: library.clone(), wanted, demo, download, is_there, choice }, shown))
@@ -85,24 +85,34 @@ impl ModelKeeper {
     async fn fetch(&self) {
         tracing::info!(model = self.wanted.name, "fetching the model");
         let (library, wanted) = (self.library.clone(), self.wanted.clone());
+        let fetching = tokio::task::spawn_blocking(move || {
+            let failed = library.fetch(&wanted).err()?;
+            Some((failed, library.damaged(&wanted)))
+        });
         // A task that was cancelled: the daemon is on its way out.
-        let Ok(fetched) = tokio::task::spawn_blocking(move || library.fetch(&wanted)).await else {
-            return;
-        };
-        let Err(error) = fetched else { return };
+        let Ok(Some((error, damaged))) = fetching.await else { return };
         tracing::error!(
             model = self.wanted.name,
             error = format!("{error:#}"),
             "cannot be fetched"
         );
         let failed = Fetch::Failed(error.root_cause().to_string());
-        let (name, folder) = (&self.wanted.name, &self.library.own);
-        let choice = ModelChoice::stand_in(self.demo.clone(), name, folder, failed)
-            .because_of(self.library.damaged(&self.wanted));
+        let missing = missing(&self.library, &self.wanted, damaged, failed);
+        let choice = ModelChoice::stand_in(self.demo.clone(), missing);
         if self.library.is_installed(&self.demo) {
             self.choice.send_replace(choice);
         }
     }
+}
+
+/// The model `wanted`, which the library does not have whole.
+fn missing(
+    library: &ModelLibrary,
+    wanted: &ModelManifest,
+    damaged: Option<PathBuf>,
+    fetch: Fetch,
+) -> Missing {
+    Missing { name: wanted.name.clone(), folder: library.own.clone(), damaged, fetch }
 }
 
 #[cfg(test)]
