@@ -3,7 +3,6 @@
 mod harness;
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness::daemon::EdgeCam;
@@ -78,41 +77,6 @@ fn video_never_waits_for_ai_two_seconds_per_inference_leave_the_frame_rate() {
     assert!(quick_inferred > 5 * slow_inferred, "the detector was not quick again");
     assert!(slow_frames.abs_diff(quick_frames) <= AT_THE_ENDS, "the stream's rate changed");
     assert!(has_the_clips_rate(slow_frames), "the stream does not have the clip's rate");
-}
-
-/// A folder that has what the default model is made of, the weights replaced by `weights`.
-fn models(folder: &Path, weights: &[u8]) {
-    fs::create_dir_all(folder).expect("a temporary folder can be made");
-    let shared = site::shared().join("models");
-    let structure =
-        fs::read(shared.join("nanodet_plus_m.param")).expect("shared models can be read");
-    for (name, bytes) in [("nanodet_plus_m.param", &structure[..]), ("nanodet_plus_m.bin", weights)]
-    {
-        fs::write(folder.join(name), bytes).expect("a temporary file can be written");
-    }
-}
-
-#[test]
-fn video_never_waits_for_ai_a_damaged_model_is_named_and_replaced_until_it_is_whole() {
-    let Some(_site) = Site::with(&NEEDS) else { return };
-    let setup = Setup::new();
-    let folder = setup.folder().join("models");
-    models(&folder, b"this is no model");
-    let setup = setup.env("EDGECAM_MODELS", &folder).set("detector.download=false");
-    let edgecam = setup.clip(&site::clip("car-detection.mp4")).stream();
-    let note = || detector(&edgecam)["note"].as_str().map(str::to_owned);
-    let (note, _) = until_some("it is said what is wrong", LONG, note);
-    println!("{note}");
-    assert!(note.contains("nanodet_plus_m.bin") && note.contains("is damaged"), "{note}");
-    let (frames, _) = count(&edgecam);
-    assert!(has_the_clips_rate(frames), "{frames} frames in {} s", COUNTED.as_secs());
-
-    // Once the model is whole, it is loaded without anybody's help.
-    let weights = fs::read(site::shared().join("models/nanodet_plus_m.bin")).expect("it is there");
-    models(&folder, &weights);
-    until("the model is taken", LONG, || detector(&edgecam)["note"].is_null());
-    until("the detector sees frames", LONG, || self::inferred(&edgecam) > 0);
-    assert!(detector(&edgecam)["error"].is_null(), "{}", detector(&edgecam));
 }
 
 #[test]

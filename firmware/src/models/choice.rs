@@ -1,7 +1,7 @@
 //! Which model the cameras run, and the sentence that says why it is not the one that the settings
 //! choose (pure).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use api::manifest::ModelManifest;
 use api::settings::CameraSettings;
@@ -17,12 +17,15 @@ pub(crate) struct ModelChoice {
 
 /// A model that the settings choose and this device does not have.
 #[derive(Clone, Debug, PartialEq)]
-struct Missing {
-    name: String,
-    folder: PathBuf,
+pub(crate) struct Missing {
+    /// Its name.
+    pub(crate) name: String,
+    /// Where its files belong.
+    pub(crate) folder: PathBuf,
     /// A file of it that is there and not what its manifest names.
-    damaged: Option<PathBuf>,
-    fetch: Fetch,
+    pub(crate) damaged: Option<PathBuf>,
+    /// What is done to get it.
+    pub(crate) fetch: Fetch,
 }
 
 /// What is done to get the missing model.
@@ -61,19 +64,9 @@ impl ModelChoice {
         Self { manifest, missing: None }
     }
 
-    /// `demo` stands in for `name`, which belongs into `folder`.
-    pub(crate) fn stand_in(demo: ModelManifest, name: &str, folder: &Path, fetch: Fetch) -> Self {
-        let (name, folder) = (name.to_owned(), folder.to_owned());
-        let missing = Missing { name, folder, damaged: None, fetch };
+    /// `demo` stands in for what is `missing`.
+    pub(crate) fn stand_in(demo: ModelManifest, missing: Missing) -> Self {
         Self { manifest: demo, missing: Some(missing) }
-    }
-
-    /// The same; the model is there, but its file `damaged` is not what its manifest names.
-    pub(crate) fn because_of(mut self, damaged: Option<PathBuf>) -> Self {
-        if let Some(missing) = &mut self.missing {
-            missing.damaged = damaged;
-        }
-        self
     }
 
     /// This choice if it was made for the model `chosen`, else `chosen` itself: the settings have
@@ -118,13 +111,19 @@ impl ModelChoice {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::models::ModelLibrary;
 
+    fn stand_in(name: &str, fetch: Fetch) -> ModelChoice {
+        let (name, folder) = (name.to_owned(), "/data/models".into());
+        let missing = Missing { name, folder, damaged: None, fetch };
+        ModelChoice::stand_in(ModelLibrary::demo().unwrap(), missing)
+    }
+
     fn note(fetch: Fetch, pictures: Pictures) -> String {
-        let demo = ModelLibrary::demo().unwrap();
-        let choice = ModelChoice::stand_in(demo, "big", Path::new("/data/models"), fetch);
-        choice.note(pictures).unwrap()
+        stand_in("big", fetch).note(pictures).unwrap()
     }
 
     #[test]
@@ -154,8 +153,7 @@ mod tests {
         let library = ModelLibrary::open(Path::new("/nonexistent")).unwrap();
         let [small, big] =
             ["nanodet-m_320", "nanodet-plus-m_416"].map(|name| library.get(name).unwrap());
-        let demo = ModelLibrary::demo().unwrap();
-        let choice = ModelChoice::stand_in(demo, &big.name, Path::new("/data"), Fetch::Off);
+        let choice = stand_in(&big.name, Fetch::Off);
         assert_eq!(choice.clone().or_as_set(big), choice);
         assert_eq!(choice.or_as_set(small), ModelChoice::as_set(small.clone()));
     }

@@ -1,13 +1,14 @@
 //! The task that gets the chosen model: the cameras begin with the demo model at once and switch when
 //! the chosen one is there, whoever put it there.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::manifest::ModelManifest;
 use tokio::sync::watch;
 
-use super::choice::Fetch;
+use super::choice::{Fetch, Missing};
 use super::{ModelChoice, ModelLibrary};
 
 /// How long to wait before a failed fetch is tried again.
@@ -46,17 +47,23 @@ impl Shelf {
     /// What the cameras run while `wanted` is to be there. Blocks: reads its files through.
     fn choice(&self, wanted: &ModelManifest) -> ModelChoice {
         let (library, demo) = (&self.library, &self.demo);
-        let is_there = library.is_sound(wanted);
-        if !is_there && library.is_installed(wanted) {
-            tracing::warn!(model = wanted.name, "its files are not those that its manifest names");
+        let damaged = library.damaged(wanted);
+        let is_there = library.is_installed(wanted) && damaged.is_none();
+        if let Some(file) = &damaged {
+            tracing::warn!(model = wanted.name, file = %file.display(), "it is damaged");
         }
         // Nothing stands in where the demo model could not be written: the camera says what is missing.
         if is_there || !library.is_installed(demo) {
             return ModelChoice::as_set(wanted.clone());
         }
         let fetch = if self.download { Fetch::Trying } else { Fetch::Off };
-        ModelChoice::stand_in(demo.clone(), &wanted.name, &library.own, fetch)
-            .because_of(library.damaged(wanted))
+        ModelChoice::stand_in(demo.clone(), self.missing(wanted, damaged, fetch))
+    }
+
+    /// The model `wanted`, which the library does not have whole.
+    fn missing(&self, wanted: &ModelManifest, damaged: Option<PathBuf>, fetch: Fetch) -> Missing {
+        let (name, folder) = (wanted.name.clone(), self.library.own.clone());
+        Missing { name, folder, damaged, fetch }
     }
 
     fn offer(&self, wanted: &ModelManifest) {
@@ -138,17 +145,16 @@ impl Shelf {
     async fn fetch(&self, wanted: &ModelManifest) {
         tracing::info!(model = wanted.name, "fetching the model");
         let (library, manifest) = (self.library.clone(), wanted.clone());
+        let fetching = tokio::task::spawn_blocking(move || {
+            let failed = library.fetch(&manifest).err()?;
+            Some((failed, library.damaged(&manifest)))
+        });
         // A task that was cancelled: the daemon is on its way out.
-        let Ok(fetched) = tokio::task::spawn_blocking(move || library.fetch(&manifest)).await
-        else {
-            return;
-        };
-        let Err(error) = fetched else { return };
+        let Ok(Some((error, damaged))) = fetching.await else { return };
         tracing::error!(model = wanted.name, error = format!("{error:#}"), "cannot be fetched");
         let failed = Fetch::Failed(error.root_cause().to_string());
-        let folder = &self.library.own;
-        let choice = ModelChoice::stand_in(self.demo.clone(), &wanted.name, folder, failed)
-            .because_of(self.library.damaged(wanted));
+        let choice =
+            ModelChoice::stand_in(self.demo.clone(), self.missing(wanted, damaged, failed));
         if self.library.is_installed(&self.demo) {
             self.choice.send_replace(choice);
         }

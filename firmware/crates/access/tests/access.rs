@@ -1,5 +1,7 @@
 //! The handle: claim, sign in, tokens, what outlives a restart, what a damaged file does.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use api::access::{Grant, NewToken, NewUser, Role};

@@ -35,21 +35,19 @@ const TICK: Duration = Duration::from_millis(100);
 /// Publishes until the stop.
 pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
     let mut backoff = BACKOFF.0;
-    let mut last_reason = String::new();
+    let mut complaint = Complaint::default();
     while !shared.is_stopping() {
-        let began = Instant::now();
-        let reason = match session(url, shared) {
+        let (began, mut published) = (Instant::now(), false);
+        let reason = match session(url, shared, &mut published) {
             Ok(()) => return,
             Err(reason) => reason,
         };
         if began.elapsed() > BACKOFF.1 * 2 {
             backoff = BACKOFF.0;
-            last_reason.clear();
         }
-        if reason != last_reason {
+        if complaint.is_news(&reason, published) {
             tracing::warn!(reason, "the stream is not published");
-            shared.tell(MediaEvent::PublishWaiting { reason: reason.clone() });
-            last_reason = reason;
+            shared.tell(MediaEvent::PublishWaiting { reason });
         }
         if shared.wait(backoff) {
             return;
@@ -58,13 +56,27 @@ pub(crate) fn run(url: &Url, shared: &Arc<Shared>) {
     }
 }
 
-/// One session; `Ok` at the stop, else why it ended.
-fn session(url: &Url, shared: &Arc<Shared>) -> Result<(), String> {
+/// What was told last of why nothing is published.
+#[derive(Debug, Default)]
+struct Complaint(String);
+
+impl Complaint {
+    /// Whether it is to be told that a session ended for `reason`: a failed try for a reason that was
+    /// told before is no news, the end of what was `published` always is.
+    fn is_news(&mut self, reason: &str, published: bool) -> bool {
+        let news = published || self.0 != reason;
+        reason.clone_into(&mut self.0);
+        news
+    }
+}
+
+/// One session; `Ok` at the stop, else why it ended. Says in `published` whether the server took it.
+fn session(url: &Url, shared: &Arc<Shared>, published: &mut bool) -> Result<(), String> {
     let frames = shared.fanout.subscribe(QUEUE);
     shared.key_frame();
     let Some(first) = first_frame(&frames, shared) else { return Ok(()) };
     let session = Session::open(url, &first).map_err(|error| base::error::chain(&error))?;
-    let outcome = session.carry(first, &frames, shared);
+    let outcome = session.carry(first, &frames, shared, published);
     shared.counters.publish_dropped.add(frames.dropped());
     outcome
 }
@@ -127,11 +139,11 @@ impl Session {
         first: EncodedFrame,
         frames: &EncodedFrames,
         shared: &Shared,
+        published: &mut bool,
     ) -> Result<(), String> {
         // An error of the start is told on the bus too, with more words.
         let _ = self.pipeline.set_state(gst::State::Playing);
         let mut next = Some(first);
-        let mut published = false;
         let mut stall = Instant::now() + STALL;
         while !shared.is_stopping() {
             if let Some(frame) = next {
@@ -140,12 +152,12 @@ impl Session {
             }
             self.check_bus()?;
             let waiting = self.feed.property::<u64>("current-level-buffers");
-            if !published && self.is_recording() {
-                published = true;
+            if !*published && self.is_recording() {
+                *published = true;
                 tracing::info!("the stream is published");
                 shared.tell(MediaEvent::Publishing);
             }
-            if published && waiting < QUEUE as u64 / 2 {
+            if *published && waiting < QUEUE as u64 / 2 {
                 stall = Instant::now() + STALL;
             }
             if left(stall).is_zero() {
@@ -192,5 +204,25 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         tear_down(&self.pipeline);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_loss_is_told_also_for_the_reason_told_before_and_each_failed_try_once() {
+        let mut complaint = Complaint::default();
+        let tries = [
+            ("refused", false),
+            ("refused", false),
+            ("refused", true),
+            ("refused", false),
+            ("frozen", false),
+            ("refused", false),
+        ];
+        let told = tries.map(|(reason, published)| complaint.is_news(reason, published));
+        assert_eq!(told, [true, false, true, false, true, true]);
     }
 }
