@@ -77,3 +77,22 @@ fn the_running_api_does_what_its_document_says_whatever_is_asked_of_it() {
     assert_eq!(operations["tested"], operations["total"], "{said}");
     assert!(made["generated"].as_u64() >= cases.or(Some(CASES)), "too few: {said}");
 }
+
+#[test]
+fn the_typed_client_made_from_the_document_reads_changes_and_is_refused() {
+    let Some(_site) = Site::with(&[Need::Node]) else { return };
+    let web = site::root().join("web");
+    let edgecam = Setup::new().settings(SMALL).start();
+    for script in ["build", "test"] {
+        let output = Command::new("npm")
+            .current_dir(&web)
+            .args(["run", "--silent", script])
+            .env("EDGECAM_URL", format!("http://{}", edgecam.at().api))
+            .env("EDGECAM_TOKEN", edgecam.token())
+            .output()
+            .expect("npm runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "npm run {script}: {said}");
+        print!("{said}");
+    }
+}

@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Browser,
     /// schemathesis.
     Fuzzer,
+    /// npm with the packages of `web`.
+    Node,
 }
 
 /// The right to run a whole-app test, while it lives: no other one does meanwhile.
@@ -64,6 +66,11 @@ impl Need {
             Self::Browser => {
                 let missing = ["chromium", "chromedriver"].into_iter().find(|n| which(n).is_none());
                 missing.map(|name| format!("{name} is not installed"))
+            }
+            Self::Node => {
+                let packages = root().join("web/node_modules");
+                let missing = which("npm").is_none() || !packages.is_dir();
+                missing.then(|| "npm or the packages of web are not installed".to_owned())
             }
             Self::Fuzzer => {
                 let program = fuzzer();
