@@ -10,6 +10,7 @@
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
+//! | [`seq`] | the number of an announcement, as a caller gives it |
 //! | [`live`] | announcements as they happen |
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
@@ -29,6 +30,7 @@ pub(crate) mod jobs;
 pub(crate) mod live;
 pub(crate) mod models;
 pub(crate) mod pages;
+pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod tokens;
