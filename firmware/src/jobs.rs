@@ -291,7 +291,7 @@ impl Jobs {
         let ended = tokio::time::timeout(ENDS_WITHIN, over.wait_for(|over| *over)).await;
         if ended.is_err() {
             let detail = "the job is cancelled, but has not ended yet";
-            return Err(PortError::new(ErrorKind::DeadlineExceeded, detail));
+            return Err(PortError::new(ErrorKind::Unavailable, detail));
         }
         Ok(self.get(id))
     }

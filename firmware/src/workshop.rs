@@ -9,7 +9,7 @@ use base::error::ErrorKind;
 use control::PortError;
 use link::work::{FromWorker, ToWorker, Work};
 use link::{LinkError, Receiver, Sender};
-use supervise::{ChildSpec, Limits, LogFormat, Supervisor, Worker};
+use supervise::{ChildSpec, Exit, Limits, LogFormat, Supervisor, Worker};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,8 +19,9 @@ pub(crate) const MAX_PIXELS: u64 = 25_000_000;
 const MOST_LOOKS: usize = 4;
 /// A look waits for others so long.
 const LOOK_WAITS: Duration = Duration::from_secs(3);
-/// A look is done within this time, or given up.
-const LOOK_WITHIN: Duration = Duration::from_secs(6);
+
+/// Signals by which native code goes down over what it was given: SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV.
+const FAULTS: [i32; 5] = [4, 6, 7, 8, 11];
 
 /// Runs workers; clones share their limits.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ impl Workshop {
     /// Has `work` done with `pictures`; `told` hears how far it is. Dropped, nothing of it is left.
     ///
     /// # Errors
-    /// `InvalidArgument` when the picture or the model is to blame, else `Internal`: the process crashed.
+    /// `InvalidArgument` when the picture or the model is to blame, also for a crash; else `Internal`.
     pub(crate) async fn run(
         &self,
         work: Work,
@@ -77,20 +78,25 @@ impl Workshop {
         }
     }
 
-    /// The same for a single look at a picture or a model, which somebody waits for. One at a time.
+    /// The same for a single look at a picture or a model, which somebody waits for: done `within`, or
+    /// given up. One at a time.
     ///
     /// # Errors
-    /// As [`Self::run`]; `ResourceExhausted` when too many want one, `DeadlineExceeded`.
+    /// As [`Self::run`]; `ResourceExhausted` when too many want one, `Unavailable` when it takes too long.
     pub(crate) async fn look(
         &self,
         work: Work,
         pictures: Vec<Vec<u8>>,
+        within: Duration,
     ) -> Result<FromWorker, PortError> {
         let _turn = self.turn().await?;
         let run = self.run(work, pictures, Way::Alongside, |_, _| {});
-        tokio::time::timeout(LOOK_WITHIN, run).await.unwrap_or_else(|_| {
-            let detail = format!("the look was not done within {} s", LOOK_WITHIN.as_secs());
-            Err(PortError::new(ErrorKind::DeadlineExceeded, detail))
+        tokio::time::timeout(within, run).await.unwrap_or_else(|_| {
+            let detail = format!(
+                "it was not done within {} s: the device is busy, or the model too slow for it",
+                within.as_secs()
+            );
+            Err(PortError::new(ErrorKind::Unavailable, detail))
         })
     }
 
@@ -151,10 +157,14 @@ async fn crashed(worker: Worker, error: Option<LinkError>) -> PortError {
     let broke = error.as_ref().map(|error| base::error::chain(error));
     let ended = tokio::time::timeout(Duration::from_secs(2), worker.ended()).await.ok();
     let words = ended.as_ref().and_then(|ended| ended.last_words.clone()).or(broke);
+    let kind = match ended.as_ref().map(|ended| ended.exit) {
+        Some(Exit::Signal(signal)) if FAULTS.contains(&signal) => ErrorKind::InvalidArgument,
+        _ => ErrorKind::Internal,
+    };
     let how = ended.map_or_else(|| "hangs".to_owned(), |ended| ended.exit.to_string());
     let detail = match words {
         Some(words) => format!("the process that did it {how}: {words}"),
         None => format!("the process that did it {how}"),
     };
-    PortError::new(ErrorKind::Internal, detail)
+    PortError::new(kind, detail)
 }

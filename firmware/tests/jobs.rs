@@ -39,8 +39,9 @@ fn start() -> EdgeCam {
 #[track_caller]
 fn runs(edgecam: &EdgeCam, model: &str) {
     until(&format!("the camera runs {model}"), LONG, || {
-        let detector = edgecam.api().camera()["detector"].clone();
-        detector["running"] == true && detector["model"] == model
+        let camera = edgecam.api().camera();
+        let detector = &camera["detector"];
+        camera["phase"] == "running" && detector["running"] == true && detector["model"] == model
     });
 }
 
@@ -67,8 +68,9 @@ fn a_picture_is_looked_at_and_a_benchmark_measured_beside_the_camera() {
     let camera = edgecam.child("edgecam-camera --link").pid;
     // A street on which there is something to see.
     let look = || {
-        let picture = api.get("/api/v1/cameras/cam/snapshot.jpg?quality=90").body;
-        let seen = api.send("/api/v1/detector/infer?min_score=0.3", "image/jpeg", &picture);
+        let picture = api.get("/api/v1/cameras/cam/snapshot.jpg?quality=90");
+        assert_eq!(picture.status, 200, "{picture:?}");
+        let seen = api.send("/api/v1/detector/infer?min_score=0.3", "image/jpeg", &picture.body);
         assert_eq!(seen.status, 200, "{}", seen.json());
         let seen = seen.json();
         (!seen["objects"].as_array()?.is_empty()).then_some(seen)

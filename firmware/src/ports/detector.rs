@@ -1,5 +1,7 @@
 //! The detector beside the cameras' own work: measured, and tried on a picture.
 
+use std::time::Duration;
+
 use api::jobs::{Job, JobKind, JobResult};
 use api::manifest::ModelManifest;
 use api::models::{BenchmarkDetector, DetectorBenchmark, Inference};
@@ -16,6 +18,8 @@ use crate::jobs::{Context, Lane, Order};
 use crate::models::Refused;
 use crate::workshop::{MAX_PIXELS, Way};
 
+/// A look at a picture is done within this time: with the wait for it, less than the API waits.
+const LOOK_WITHIN: Duration = Duration::from_secs(6);
 /// Most models of a measurement.
 const MOST_MODELS: usize = 16;
 /// Most numbers of threads.
@@ -45,7 +49,7 @@ impl DetectorBench for ModelPort {
         async move {
             let looking = port.clone();
             let work = blocking(move || looking.look_with(model.as_deref(), min_score)).await?;
-            match port.workshop.look(work, vec![picture.to_vec()]).await? {
+            match port.workshop.look(work, vec![picture.to_vec()], LOOK_WITHIN).await? {
                 FromWorker::Seen(seen) => Ok(seen),
                 _ => Err(PortError::new(ErrorKind::Internal, "the worker did something else")),
             }

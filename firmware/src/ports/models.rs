@@ -5,6 +5,7 @@ mod quantize;
 mod upload;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::jobs::Job;
 use api::manifest::ModelManifest;
@@ -20,9 +21,12 @@ use tokio::sync::Semaphore;
 
 use crate::cameras::Cameras;
 use crate::jobs::Jobs;
-use crate::models::{ModelLibrary, Newcomer, Staging, is_built_in};
+use crate::models::{ModelLibrary, Newcomer, Refused, Staging, is_built_in};
 use crate::settings::{Engine, LiveSettings, refused};
 use crate::workshop::Workshop;
+
+/// A new model works within this time, or is not taken.
+const TRY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The models, and who does something with them; cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +73,7 @@ impl Models for ModelPort {
     }
 
     fn quantize<'a>(&'a self, name: &'a str, how: QuantizeModel, by: Beginner) -> Answer<'a, Job> {
-        async move { quantize::begin(self.clone(), name, how, by) }.boxed()
+        async move { quantize::begin(self.clone(), name, &how, by) }.boxed()
     }
 }
 
@@ -110,7 +114,7 @@ impl ModelPort {
         let model = Box::new(newcomer.manifest.clone());
         let mut work = work(&self.settings.current().detector, Task::Try { model });
         work.dirs = vec![staging.path().display().to_string()];
-        self.workshop.look(work, Vec::new()).await.map_err(|error| PortError {
+        self.workshop.look(work, Vec::new(), TRY_WITHIN).await.map_err(|error| PortError {
             detail: format!("the model does not work, and was not added: {}", error.detail),
             ..error
         })?;
@@ -148,4 +152,13 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| PortError::new(ErrorKind::Internal, error.to_string()))?
+}
+
+/// What is wrong with a manifest that is a part of what was sent, with pointers into that.
+fn in_manifest(refused: &Refused) -> PortError {
+    let mut error = PortError::from(refused);
+    for problem in &mut error.errors {
+        problem.pointer.insert_str(0, "/manifest");
+    }
+    error
 }

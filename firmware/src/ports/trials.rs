@@ -49,14 +49,15 @@ impl RuleTrials for TrialPort {
             let kind = JobKind::BacktestRules;
             let order = Order { kind, camera: Some(camera.clone()), lane: Lane::Busy, by };
             let data = self.data.clone();
-            self.jobs.begin(order, move |_| async move {
+            self.jobs.begin(order, move |context| async move {
                 let run = move || {
                     let unread = |error: store::StoreError| {
                         PortError::new(error.kind(), base::error::chain(&error))
                     };
                     let past = TrackReader::open(&data).map_err(unread)?;
-                    let report =
-                        backtest::run(&past, &camera, old, new, &window).map_err(unread)?;
+                    let stop = || context.is_stopping();
+                    let report = backtest::run(&past, &camera, old, new, &window, &stop);
+                    let report = report.map_err(unread)?;
                     Ok(shown(camera, window, &report))
                 };
                 blocking(run).await.map(JobResult::BacktestRules)

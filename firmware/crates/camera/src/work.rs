@@ -59,9 +59,14 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     while let Some(word) = said.recv().await {
         output.send(&word, &[]).await.context("telling how far it is")?;
     }
-    let came = match working.await.context("working")? {
-        Ok(came) => came,
-        Err(Refused { input, detail }) => FromWorker::Failed { input, detail },
+    let came = match working.await {
+        Ok(Ok(came)) => came,
+        Ok(Err(Refused { input, detail })) => FromWorker::Failed { input, detail },
+        // What it said is in the log.
+        Err(_) => {
+            let detail = "what was given made the work panic".to_owned();
+            FromWorker::Failed { input: true, detail }
+        }
     };
     output.send(&came, &[]).await.context("telling what came of it")
 }

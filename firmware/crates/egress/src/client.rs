@@ -19,7 +19,7 @@ const CHUNK: usize = 64 << 10;
 pub struct Limits {
     /// Most bytes of its body.
     pub bytes: u64,
-    /// Longest time until the other side takes the call.
+    /// Longest time until the other side takes the call, and between two words of it.
     pub connect: Duration,
     /// Longest time until all of it is there.
     pub whole: Duration,
@@ -68,6 +68,8 @@ impl Egress {
             .timeout_global(Some(limits.whole))
             .timeout_connect(Some(limits.connect))
             .timeout_resolve(Some(limits.connect))
+            // Who has nothing to say for so long will not say it later.
+            .timeout_per_read(Some(limits.connect))
             .max_redirects(limits.redirects)
             .max_redirects_will_error(true)
             // A connection that is kept would be one that nobody checks again.

@@ -39,10 +39,10 @@ struct Plan {
 pub(super) fn begin(
     port: ModelPort,
     name: &str,
-    how: QuantizeModel,
+    how: &QuantizeModel,
     by: Beginner,
 ) -> Result<Job, PortError> {
-    let plan = plan(&port, name, &how)?;
+    let plan = plan(&port, name, how)?;
     let order = Order { kind: JobKind::QuantizeModel, camera: None, lane: Lane::Busy, by };
     let jobs = port.jobs.clone();
     jobs.begin(order, move |context| run(port, plan, context))

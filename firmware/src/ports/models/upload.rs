@@ -11,7 +11,7 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{ModelPort, blocking};
+use super::{ModelPort, blocking, in_manifest};
 use crate::models::{
     MAX_FILE, MAX_MANIFEST, MAX_PARAM, Newcomer, Staging, hexadecimal, read_manifest,
 };
@@ -84,7 +84,7 @@ impl Upload {
         if self.newcomer.is_none() {
             let read = read_manifest(&self.manifest);
             let newcomer = read.and_then(|manifest| self.port.library.newcomer(manifest));
-            self.newcomer = Some(newcomer.map_err(|error| in_manifest(PortError::from(&error)))?);
+            self.newcomer = Some(newcomer.map_err(|error| in_manifest(&error))?);
         }
         self.newcomer.as_ref().ok_or_else(|| wrong(ModelPart::Manifest, "is empty"))
     }
@@ -135,14 +135,6 @@ fn expected(newcomer: &Newcomer, part: ModelPart) -> (&str, &str) {
 fn wrong(part: ModelPart, detail: &str) -> PortError {
     let problem = FieldProblem { pointer: format!("/{}", part.name()), detail: detail.to_owned() };
     PortError::input("the model is not taken; nothing was added", vec![problem])
-}
-
-/// `error` with pointers into the part that is the manifest.
-fn in_manifest(mut error: PortError) -> PortError {
-    for problem in &mut error.errors {
-        problem.pointer.insert_str(0, "/manifest");
-    }
-    error
 }
 
 fn unkept(error: &std::io::Error) -> PortError {

@@ -22,12 +22,15 @@ pub(crate) const MODEL: &str = "nanodet-plus-m_320";
 /// The job that there is from the start on, an admin's.
 pub(crate) const JOB: &str = "01K4Z9T7QW3X5Y6Z7A8B9C0D1E";
 
+/// Parts of uploads.
+type Uploaded = Arc<Mutex<Vec<(ModelPart, Vec<u8>)>>>;
+
 /// What is kept of it.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) jobs: Mutex<Vec<Job>>,
     /// Parts of uploads, in the order in which they came.
-    pub(crate) uploaded: Arc<Mutex<Vec<(ModelPart, Vec<u8>)>>>,
+    pub(crate) uploaded: Uploaded,
     /// What was looked at, with which model and least score.
     pub(crate) looked: Mutex<Vec<(Bytes, Option<String>, f32)>>,
     /// A job begins only with a permit.
@@ -136,7 +139,7 @@ impl Models for Fake {
     }
 }
 
-struct Receiver(Arc<Mutex<Vec<(ModelPart, Vec<u8>)>>>);
+struct Receiver(Uploaded);
 
 impl ModelReceiver for Receiver {
     fn take(&mut self, part: ModelPart, bytes: Bytes) -> Answer<'_, ()> {
