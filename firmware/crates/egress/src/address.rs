@@ -41,7 +41,9 @@ impl Address {
         if !url.username().is_empty() || url.password().is_some() {
             return refused("must hold no user name or password".to_owned());
         }
-        if url.host_str().is_none_or(str::is_empty) {
+        // `http:host` and `http:///host` are read as `http://host` by some and as a path by others.
+        let plain = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
+        if !plain || url.host_str().is_none_or(str::is_empty) {
             return refused("must name a host".to_owned());
         }
         if url.port() == Some(0) {

@@ -97,6 +97,11 @@ impl Egress {
         let host = || address.host().to_owned();
         let answer = self.agent(limits).get(address.as_str()).call();
         let mut answer = answer.map_err(|error| failed(host(), error))?;
+        // A redirect that is not followed is an answer to the client.
+        if !answer.status().is_success() {
+            let status = answer.status().as_u16();
+            return Err(EgressError::Status { host: host(), status });
+        }
         let mut body = answer.body_mut().as_reader();
         let (mut chunk, mut sum) = (vec![0; CHUNK], 0);
         loop {

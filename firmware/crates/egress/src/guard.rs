@@ -1,7 +1,7 @@
 //! Resolves a name and checks every answer, for each connection anew. The client connects to one of the
 //! answers that are given to it, so what was checked is what is reached.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -40,23 +40,22 @@ impl<R: Resolver> Resolver for Guard<R> {
         check_literal(&address, self.reach).map_err(other)?;
         let found = self.names.resolve(uri, config, timeout)?;
         for one in &found {
-            check(address.host(), *one, self.reach).map_err(other)?;
+            check(address.host(), one.ip(), self.reach).map_err(other)?;
         }
         Ok(found)
     }
 }
 
-/// Refuses an address that names by number a machine that may not be reached.
+/// Refuses an address that says by itself that it leads to a machine that may not be reached.
 pub(crate) fn check_literal(address: &Address, reach: Reach) -> Result<(), EgressError> {
-    let port = 80;
-    match address.literal() {
-        Some(machine) => check(address.host(), SocketAddr::new(machine, port), reach),
-        None => Ok(()),
-    }
+    // These names are this device by definition (RFC 6761), whatever a resolver makes of them.
+    let name = address.host().trim_end_matches('.');
+    let here = name == "localhost" || name.ends_with(".localhost");
+    let machine = address.literal().or(here.then_some(Ipv4Addr::LOCALHOST.into()));
+    machine.map_or(Ok(()), |machine| check(address.host(), machine, reach))
 }
 
-fn check(host: &str, found: SocketAddr, reach: Reach) -> Result<(), EgressError> {
-    let address = found.ip();
+fn check(host: &str, address: IpAddr, reach: Reach) -> Result<(), EgressError> {
     let own = || is_own(address).then_some("which is this device itself");
     match refusal(address, reach).or_else(own) {
         Some(why) if reach != Reach::Anywhere => {
@@ -70,8 +69,8 @@ fn check(host: &str, found: SocketAddr, reach: Reach) -> Result<(), EgressError>
 /// from that very address. Sends nothing.
 fn is_own(address: IpAddr) -> bool {
     let any: IpAddr = match address {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let from = UdpSocket::bind((any, 0)).and_then(|socket| {
         socket.connect((address, 9))?;
@@ -88,6 +87,8 @@ fn other(error: EgressError) -> ureq::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     /// Names that lead where a test says.

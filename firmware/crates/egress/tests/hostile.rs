@@ -41,6 +41,7 @@ const NEVER: &[&str] = &[
     "http://localhost/",
     "http://localhost./",
     "http://LOCALHOST:8080/",
+    "http://x.localhost./",
     // Neighbours on the wire, and metadata of clouds.
     "http://169.254.169.254/latest/meta-data/",
     "http://169.254.0.1/",
@@ -79,6 +80,7 @@ const NEVER: &[&str] = &[
     "http://example.org\r\nHost: 127.0.0.1/",
     "http://example.org\0/",
     "http:///etc/passwd",
+    "http:example.org",
     "//127.0.0.1/",
     "127.0.0.1",
     "http://",
@@ -175,7 +177,8 @@ fn a_redirect_is_followed_only_where_that_is_asked_for() {
     let egress = Egress::new(Reach::Anywhere);
     let address = egress.address(&format!("http://{from}/x")).unwrap();
     let none = Limits { redirects: 0, ..QUICK };
-    assert!(egress.get(&address, none, &|| false, &mut Vec::new()).is_err());
+    let refused = egress.get(&address, none, &|| false, &mut Vec::new()).unwrap_err();
+    assert!(matches!(refused, EgressError::Status { status: 302, .. }), "{refused:?}");
     let mut kept = Vec::new();
     egress.get(&address, QUICK, &|| false, &mut kept).unwrap();
     assert_eq!(kept, b"there");
