@@ -166,6 +166,15 @@ fn an_answer_is_fetched_up_to_its_limit_and_no_further() {
 }
 
 #[test]
+fn a_server_that_cannot_show_who_it_is_is_not_believed() {
+    let at = serve(vec![answer("abc")]);
+    let egress = Egress::new(Reach::Anywhere);
+    let address = egress.address(&format!("https://{at}/x")).unwrap();
+    let error = egress.get(&address, QUICK, &|| false, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, EgressError::Failed { .. }), "{error:?}");
+}
+
+#[test]
 fn a_redirect_is_followed_only_where_that_is_asked_for() {
     let at = serve(vec![answer("there")]);
     let moved = || {
