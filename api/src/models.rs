@@ -25,6 +25,7 @@ pub struct NewModel {
 
 /// The parts of an upload, `multipart/form-data`, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ModelUpload {
     /// The manifest, TOML or JSON, at most 256 KiB. It names the SHA-256 of the other two.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]

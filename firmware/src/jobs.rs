@@ -269,7 +269,7 @@ impl Jobs {
         self.0.changes.subscribe()
     }
 
-    /// Cancels the job `id` and waits for its end, or forgets one that has ended.
+    /// Cancels the job `id`, unless it has ended, waits for its end and forgets it.
     ///
     /// # Errors
     /// When it does not end in time.
@@ -277,23 +277,17 @@ impl Jobs {
         let mut over = {
             let mut all = self.all();
             let Some(entry) = all.get_mut(id) else { return Ok(None) };
-            match &entry.cancel {
-                Some(cancel) => {
-                    cancel.stop();
-                    entry.over.clone()
-                }
-                None => {
-                    all.remove(id);
-                    return Ok(None);
-                }
+            if let Some(cancel) = &entry.cancel {
+                cancel.stop();
             }
+            entry.over.clone()
         };
         let ended = tokio::time::timeout(ENDS_WITHIN, over.wait_for(|over| *over)).await;
         if ended.is_err() {
             let detail = "the job is cancelled, but has not ended yet";
             return Err(PortError::new(ErrorKind::Unavailable, detail));
         }
-        Ok(self.get(id))
+        Ok(self.all().remove(id).map(|entry| entry.job))
     }
 }
 

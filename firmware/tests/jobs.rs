@@ -123,7 +123,7 @@ fn a_job_that_is_cancelled_or_whose_worker_is_killed_leaves_nothing() {
     let at = format!("/api/v1/jobs/{}", running["id"].as_str().expect("an id"));
     let cancelled = api.deleted(&at);
     assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")));
-    assert_eq!((api.deleted(&at).status, api.get(&at).status), (204, 404));
+    assert_eq!((api.deleted(&at).status, api.get(&at).status), (404, 404), "it is forgotten");
 
     job(&edgecam, &waiting, &["running"]);
     let worker = edgecam.child("edgecam-camera work");

@@ -23,8 +23,8 @@ pub trait Jobs: Send + Sync + 'static {
     /// The job `id`; `None`: it is not known, or not any more.
     fn get(&self, id: &str) -> Option<Job>;
 
-    /// Cancels the job `id` and waits until nothing of it runs any more; forgets one that has ended.
-    /// Answers with what was cancelled; `None`: it is forgotten, or was not known.
+    /// Cancels the job `id`, unless it has ended, waits until nothing of it runs any more, and forgets it.
+    /// Answers with how it ended; `None`: it is not known.
     fn cancel<'a>(&'a self, id: &'a str) -> Answer<'a, Option<Job>>;
 
     /// Every job as it changes, from now on. Readers that fall behind see `Lagged` and go back to

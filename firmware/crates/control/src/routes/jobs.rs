@@ -55,10 +55,10 @@ pub(crate) async fn get(
     seen(&ports, &caller, &id).map(Json)
 }
 
-/// Cancel a job
+/// Cancel and forget a job
 ///
-/// One that waits or runs is cancelled: the answer comes when nothing of it runs any more. One that has
-/// ended is forgotten. It takes the role that it took to begin it.
+/// One that waits or runs is cancelled: the answer comes when nothing of it runs any more. Either way it
+/// is forgotten; the answer says how it ended. It takes the role that it took to begin it.
 #[utoipa::path(
     delete,
     path = "/api/v1/jobs/{id}",
@@ -66,8 +66,7 @@ pub(crate) async fn get(
     operation_id = "delete_job",
     params(("id" = String, Path, description = "Id of the job, a ULID.", example = "01K4Z9T7QW3X5Y6Z7A8B9C0D1E")),
     responses(
-        (status = 200, description = "It has ended: cancelled, or done in the very moment.", body = Job),
-        (status = 204, description = "It is forgotten."),
+        (status = 200, description = "How it ended.", body = Job),
         (status = 404, response = NotFound),
     )
 )]
@@ -76,20 +75,16 @@ pub(crate) async fn delete(
     Caller(caller): Caller,
     note: Note,
     PathName(id): PathName,
-) -> Result<Response, Failure> {
+) -> Result<Json<Job>, Failure> {
     let job = seen(&ports, &caller, &id)?;
     if caller.grant.role < job.role {
         let detail = "it takes the role that it took to begin the job to cancel it";
         return Err(Failure::of(ErrorKind::PermissionDenied, detail));
     }
     note.before(&job);
-    match ports.jobs.cancel(&id).await? {
-        Some(job) => {
-            note.after(&job);
-            Ok(Json(job).into_response())
-        }
-        None => Ok(StatusCode::NO_CONTENT.into_response()),
-    }
+    let ended = ports.jobs.cancel(&id).await?.ok_or_else(|| unknown(&id))?;
+    note.after(&ended);
+    Ok(Json(ended))
 }
 
 fn sees(caller: &Principal, job: &Job) -> bool {
@@ -98,10 +93,12 @@ fn sees(caller: &Principal, job: &Job) -> bool {
 
 fn seen(ports: &Ports, caller: &Principal, id: &str) -> Result<Job, Failure> {
     let job = ports.jobs.get(id).filter(|job| sees(caller, job));
-    job.ok_or_else(|| {
-        let detail = format!("there is no job \"{id}\" any more; /api/v1/jobs lists them");
-        Failure::of(ErrorKind::NotFound, detail)
-    })
+    job.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &str) -> Failure {
+    let detail = format!("there is no job \"{id}\" any more; /api/v1/jobs lists them");
+    Failure::of(ErrorKind::NotFound, detail)
 }
 
 /// `caller` begins something that takes `role`.

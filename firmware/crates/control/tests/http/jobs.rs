@@ -49,7 +49,7 @@ async fn long_work_is_answered_with_where_to_look() {
 }
 
 #[tokio::test]
-async fn a_job_is_cancelled_by_who_could_have_begun_it_then_forgotten() {
+async fn a_job_is_cancelled_and_forgotten_by_who_could_have_begun_it() {
     let mut server = Server::start().await;
     let owner = server.fake.access().recognise(server.token.as_deref().unwrap()).unwrap().unwrap();
     let path = format!("/api/v1/jobs/{JOB}");
@@ -62,7 +62,6 @@ async fn a_job_is_cancelled_by_who_could_have_begun_it_then_forgotten() {
         (cancelled.status.as_u16(), cancelled.json::<Job>().state),
         (200, JobState::Cancelled)
     );
-    assert_eq!(server.ask(Method::DELETE, &path, &[], "").await.status, 204);
     server.ask(Method::DELETE, &path, &[], "").await.problem(404, "not_found");
     server.get(&path).await.problem(404, "not_found");
 }

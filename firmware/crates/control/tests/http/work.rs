@@ -94,12 +94,7 @@ impl Jobs for Fake {
         async move {
             let mut jobs = self.work.jobs.lock().unwrap();
             let at = jobs.iter().position(|job| job.id == id).unwrap();
-            if jobs[at].state.has_ended() {
-                jobs.remove(at);
-                return Ok(None);
-            }
-            jobs[at].state = JobState::Cancelled;
-            Ok(Some(jobs[at].clone()))
+            Ok(Some(Job { state: JobState::Cancelled, ..jobs.remove(at) }))
         }
         .boxed()
     }
