@@ -29,6 +29,7 @@ mod backtest;
 mod banner;
 mod broker;
 mod cameras;
+mod found;
 mod inform;
 mod listen;
 mod machine;

@@ -15,6 +15,7 @@ const GUARDED: [(&str, &str); 5] = [
     ("rumqttc", "edgecam-mqtt"),
     ("rusqlite", "edgecam-store"),
     ("edgecam-ncnn", "edgecam-detect"),
+    ("mdns-sd", "edgecam-discovery"),
 ];
 /// Not shipped: it may see whatever it tries to break.
 const FUZZ: &str = "edgecam-fuzz";
