@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies that only one crate may see, and that crate.
-const GUARDED: [(&str, &str); 5] = [
+const GUARDED: [(&str, &str); 6] = [
     ("gstreamer", "edgecam-media"),
     ("axum", "edgecam-control"),
     ("rumqttc", "edgecam-mqtt"),
