@@ -5,7 +5,9 @@
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
+//! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
+//! | [`past`] | stored tracks, counts over time | daemon → clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
@@ -15,7 +17,9 @@
 pub mod access;
 pub mod event;
 pub mod governor;
+pub mod live;
 pub mod manifest;
+pub mod past;
 pub mod problem;
 pub mod resources;
 pub mod revisions;

@@ -25,7 +25,9 @@ use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
-use crate::ports::{AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
+use crate::ports::{
+    AuditPort, ModelPort, PastPort, StoreOutbox, StoredEvents, StreamPort, SystemPort, ViewingPort,
+};
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
@@ -96,11 +98,11 @@ async fn build(opened: Opened) -> anyhow::Result<Built> {
     let config = &loaded.config;
     let data = &config.data.dir;
     let media_server = match &config.media_server {
-        Some(server) => Found::look(server).await,
+        Some(server) => Found::look(server).await?,
         None => None,
     };
     listen::check(config, media_server.is_some()).await?;
-    let publish_to = media_server.as_ref().map(|found| found.config().clone());
+    let publish_to = media_server.as_ref().map(Found::publish_to);
     if let Err(error) = library.install_demo() {
         tracing::warn!(error = format!("{error:#}"), "the demo model cannot be written");
     }
@@ -214,8 +216,9 @@ impl Built {
         store.close_open(None, CloseReason::DaemonRestarted).await.context("ending old events")?;
         let media_server = match self.media_server {
             Some(found) => {
+                let stop = services.shutdown.clone();
                 let (server, watching) =
-                    found.start(&supervisor, &config, services.shutdown.clone())?;
+                    found.start(&supervisor, &config, &self.access, stop).await?;
                 services.tasks.spawn(watching);
                 Some(server)
             }
@@ -272,7 +275,10 @@ impl Built {
             cameras: Arc::new(cameras.clone()),
             events: Arc::new(StoredEvents(store.clone())),
             system: Arc::new(system),
-            streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
+            streams: Arc::new(StreamPort::new(cameras.clone(), media_server.clone())),
+            viewing: Arc::new(ViewingPort(media_server.clone())),
+            live: Arc::new(cameras),
+            past: Arc::new(PastPort::new(&config.data.dir, store.clone())),
             models: Arc::new(ModelPort::new(library, live)),
             settings: Arc::new(engine.clone()),
             access: self.access.clone(),

@@ -39,6 +39,7 @@ mod ports;
 mod recorder;
 mod settings;
 mod viewers;
+mod viewing;
 mod watchdog;
 
 use std::process::ExitCode;

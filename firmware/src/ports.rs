@@ -5,15 +5,20 @@
 mod audit;
 mod cameras;
 mod events;
+mod live;
 mod models;
 mod outbox;
+mod past;
 mod settings;
 mod streams;
 mod system;
+mod viewing;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
+pub(crate) use past::PastPort;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
+pub(crate) use viewing::ViewingPort;

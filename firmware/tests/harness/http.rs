@@ -108,9 +108,18 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// `DELETE path`; whatever comes of it.
-    pub(crate) fn delete(&self, path: &str) {
-        let _ = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();
+    /// `POST path` with `body` of another kind.
+    #[track_caller]
+    pub(crate) fn post_as(&self, path: &str, kind: &str, body: &str) -> Answer {
+        let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
+        let request = request.header("Content-Type", kind);
+        taken(request.send(body)).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    /// `DELETE path`; the status, whatever comes of it.
+    pub(crate) fn delete(&self, path: &str) -> Option<u16> {
+        let answer = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();
+        Some(answer.ok()?.status().as_u16())
     }
 
     /// Claims the device whose code is `code`, and answers a token of its owner.

@@ -27,9 +27,12 @@ pub struct Limits {
     pub burst: NonZeroU32,
     /// Event streams at a time; more are refused, so that plain requests always get through.
     pub streams: usize,
+    /// WebSockets at a time; more are refused.
+    pub sockets: usize,
     /// Longest body in bytes.
     pub body: usize,
-    /// Silence on an event stream after which a comment shows that it lives.
+    /// Silence on an event stream after which a comment shows that it lives; a client of a WebSocket is
+    /// asked for a sign of life as often.
     pub keep_alive: Duration,
     /// How long open requests may take to end after the stop.
     pub drain: Duration,
@@ -47,6 +50,7 @@ impl Default for Limits {
             per_second: PER_SECOND,
             burst: BURST,
             streams: 64,
+            sockets: 64,
             body: 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             drain: Duration::from_secs(3),

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use api::live::{LiveMessage, LiveSubscription};
 use api::problem::{FieldProblem, Problem};
 use api::resources::StreamGap;
 use base::error::ErrorKind;
@@ -35,12 +36,13 @@ use crate::routes;
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
         (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
-        (name = "device", description = "The machine, its streams, its detector and its models."),
+        (name = "viewing", description = "Streams: where they are watched, by whom, and the way there."),
+        (name = "device", description = "The machine, its detector and its models."),
         (name = "health", description = "For watchdogs and monitoring."),
         (name = "pages", description = "For people."),
     ),
     components(
-        schemas(Problem, StreamGap),
+        schemas(Problem, StreamGap, LiveMessage, LiveSubscription),
         responses(
             Malformed, Unauthenticated, Forbidden, NotFound, Conflict, Outdated, TooLarge,
             UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble
@@ -137,7 +139,7 @@ refusals! {
         Failure::of(ErrorKind::Aborted, "revision 13 is in force; look at it and try again");
     TooLarge = "The body is longer than 1 MiB.",
         Failure::new(Fault::TooLarge, "a body may have at most 1 MiB");
-    UnsupportedMediaType = "The body is not sent as JSON.",
+    UnsupportedMediaType = "The body is not of a type that is taken here.",
         Failure::new(Fault::MediaType, "the body must be sent as application/merge-patch+json");
     Invalid = "The input is wrong; `errors` names every field.",
         Failure::input(

@@ -1,7 +1,10 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod live;
+mod past;
 mod settings;
+mod viewing;
 
 use std::sync::Arc;
 
@@ -13,11 +16,15 @@ use api::resources::{Model, Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
 
+pub use live::{Live, LiveItem, LiveSource};
+pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
+pub use viewing::{Bytes, MediaFile, Viewer, Viewing, Whep};
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +67,12 @@ pub struct Ports {
     pub system: Arc<dyn SystemView>,
     /// The media server's streams.
     pub streams: Arc<dyn Streams>,
+    /// Those who watch them.
+    pub viewing: Arc<dyn Viewing>,
+    /// What is followed as it happens.
+    pub live: Arc<dyn Live>,
+    /// The past.
+    pub past: Arc<dyn Past>,
     /// The models.
     pub models: Arc<dyn Models>,
     /// Who may do what.
@@ -105,17 +118,27 @@ pub struct EventFilter {
     pub kind: Option<Kind>,
     /// In this place of an event's life.
     pub phase: Option<Phase>,
+    /// About this zone, or of an object that was in it then.
+    pub zone: Option<String>,
+    /// Stored at this time or later.
+    pub from: Option<Timestamp>,
+    /// Stored before this time.
+    pub to: Option<Timestamp>,
 }
 
 impl EventFilter {
-    /// Whether `event` is one of them.
+    /// Whether `event`, stored when it happened, is one of them.
     pub fn matches(&self, event: &Event) -> bool {
+        let zones = || event.zones.current.iter().chain(&event.zones.subject);
         let label = event.object.as_ref().map(|object| object.label.as_str());
         self.within.as_ref().is_none_or(|cameras| cameras.contains(&event.camera))
             && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
             && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)
+            && self.zone.as_ref().is_none_or(|wanted| zones().any(|zone| zone == wanted))
+            && self.from.is_none_or(|from| event.ts >= from)
+            && self.to.is_none_or(|to| event.ts < to)
     }
 }
 
@@ -176,8 +199,9 @@ pub trait SystemView: Send + Sync + 'static {
 /// The media server's streams.
 pub trait Streams: Send + Sync + 'static {
     /// The streams, ordered by camera, with addresses for a client that reached us as `host` (a
-    /// name or an address without port, IPv6 in brackets).
-    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>>;
+    /// name or an address without port, IPv6 in brackets) and this API at `base`, such as
+    /// `https://192.168.1.20:8443`.
+    fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>>;
 }
 
 /// The models.

@@ -4,10 +4,13 @@
 //! | module | owns |
 //! |---|---|
 //! | [`health`] | liveness, readiness, metrics |
-//! | [`device`] | version, system, streams, detector, models |
+//! | [`device`] | version, system, detector, models |
+//! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
+//! | [`past`] | stored tracks, counts over time |
 //! | [`live`] | announcements as they happen |
+//! | [`socket`] | tracks and statistics as they happen |
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
@@ -23,10 +26,14 @@ pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod live;
 pub(crate) mod pages;
+pub(crate) mod past;
 pub(crate) mod settings;
 pub(crate) mod setup;
+pub(crate) mod socket;
+pub(crate) mod streams;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod viewing;
 
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -64,7 +71,16 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(live::events))
-        .routes(routes!(device::streams))
+        .routes(routes!(past::tracks))
+        .routes(routes!(past::timeline))
+        .routes(routes!(socket::open))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::sessions))
+        .routes(routes!(streams::kick))
+        .routes(routes!(viewing::page))
+        .routes(routes!(viewing::begin))
+        .routes(routes!(viewing::trickle, viewing::end))
+        .routes(routes!(viewing::file))
         .routes(routes!(device::detector))
         .routes(routes!(device::models))
         .routes(routes!(device::system))

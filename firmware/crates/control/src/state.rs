@@ -34,6 +34,8 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
+    /// A permit per open WebSocket.
+    pub(crate) sockets: Arc<Semaphore>,
 }
 
 impl FromRef<App> for Ports {
@@ -53,6 +55,7 @@ impl App {
             limits,
             shutdown,
             streams: Arc::new(Semaphore::new(limits.streams)),
+            sockets: Arc::new(Semaphore::new(limits.sockets)),
         }
     }
 }

@@ -35,10 +35,13 @@ pub(crate) struct Reply {
     pub(crate) body: ReplyBody,
 }
 
+/// A connection of ours; it moves its bytes while it is polled.
+type Driven = Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
 /// A body as it comes. The connection is driven by whoever reads, and ends with it: there is no task.
 #[derive(Debug)]
 pub struct ReplyBody {
-    connection: Option<Pin<Box<Connection<TokioIo<TcpStream>, Full<Bytes>>>>>,
+    connection: Option<Pin<Box<Driven>>>,
     incoming: Incoming,
 }
 

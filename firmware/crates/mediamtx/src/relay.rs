@@ -47,15 +47,6 @@ pub struct WhepAnswer {
     pub links: Vec<String>,
 }
 
-/// A file of an HLS stream.
-#[derive(Debug)]
-pub struct HlsFile {
-    /// Its media type.
-    pub media_type: String,
-    /// Its bytes as they come.
-    pub body: ReplyBody,
-}
-
 /// Why a viewer gets nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -188,7 +179,7 @@ impl Relay {
         viewer: &Viewer,
         name: &str,
         session: Option<&str>,
-    ) -> Result<HlsFile, RelayError> {
+    ) -> Result<ReplyBody, RelayError> {
         if !is_file(name) || session.is_some_and(|session| !is_session(session)) {
             return Err(RelayError::NoFile);
         }
@@ -203,12 +194,7 @@ impl Relay {
         let request = request.body(Full::default()).map_err(broken)?;
         let reply = exchange::send(self.hls, request, LIMIT).await?;
         match reply.status {
-            200 => {
-                let media_type = reply.headers.get(header::CONTENT_TYPE);
-                let media_type = media_type.and_then(|value| value.to_str().ok());
-                let media_type = media_type.unwrap_or("application/octet-stream").to_owned();
-                Ok(HlsFile { media_type, body: reply.body })
-            }
+            200 => Ok(reply.body),
             404 if begins => Err(RelayError::NoStream),
             // MediaMTX's word for a session that it does not know.
             401 | 404 if !begins => Err(RelayError::NoFile),

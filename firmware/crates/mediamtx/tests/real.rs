@@ -227,13 +227,13 @@ fn offer() -> String {
     )
 }
 
-/// A file of the HLS stream, whole, with its media type; begun anew while the stream is not there.
-async fn hls(relay: &Relay, camera: &CameraId, entry: &str) -> (String, Vec<u8>) {
+/// A file of the HLS stream, whole.
+async fn hls(relay: &Relay, camera: &CameraId, entry: &str) -> Vec<u8> {
     let (name, query) = entry.split_once('?').unwrap_or((entry, ""));
     let session = query.strip_prefix("session=");
     let file = relay.hls(camera, &viewer("right"), name, session).await.unwrap();
-    let body: Vec<_> = file.body.map(Result::unwrap).collect().await;
-    (file.media_type, body.concat())
+    let body: Vec<_> = file.map(Result::unwrap).collect().await;
+    body.concat()
 }
 
 /// The first entry of a playlist.
@@ -372,13 +372,12 @@ async fn hls_and_webrtc_are_relayed_for_those_who_may() {
     server.until(camera, |path| path.ready && path.bytes_in > 0).await;
 
     let begun = Instant::now();
-    let (kind, index) = hls(&relay, camera, "index.m3u8").await;
-    assert!(kind.contains("mpegurl"), "{kind}");
+    let index = hls(&relay, camera, "index.m3u8").await;
     let variant = first_entry(&index);
-    let (_, playlist) = hls(&relay, camera, &variant).await;
-    let (kind, segment) = hls(&relay, camera, &first_entry(&playlist)).await;
+    let playlist = hls(&relay, camera, &variant).await;
+    let segment = hls(&relay, camera, &first_entry(&playlist)).await;
     println!("first HLS segment, {} bytes, after {:?}", segment.len(), begun.elapsed());
-    assert!(kind.contains("video/mp4") && segment.windows(4).any(|w| w == b"moof"), "{kind}");
+    assert!(segment.windows(4).any(|w| w == b"moof"));
     let name = variant.split('?').next().unwrap();
     for (name, session) in [(name, None), (name, Some("6c0e7f9e-9d2b-4a51-8d0b-3f6b0c1d2e3f"))] {
         let lost = relay.hls(camera, &viewer("right"), name, session).await;

@@ -87,7 +87,7 @@ async fn a_wrong_query_is_refused_with_every_reason() {
         let named: Vec<_> = problem.errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(named, parameters, "{query}");
     }
-    for query in ["limit=x", "after_seq=-1", "kind=cat", "type=old", "order=up", "zone=door"] {
+    for query in ["limit=x", "after_seq=-1", "kind=cat", "type=old", "order=up", "street=door"] {
         server.get(&format!("/api/v1/events?{query}")).await.problem(400, "malformed");
     }
     let far = format!("/api/v1/events?after_seq={}", u64::MAX);

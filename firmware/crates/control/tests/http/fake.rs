@@ -1,5 +1,7 @@
 //! Ports that live in memory.
 
+pub(crate) mod watching;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -54,6 +56,7 @@ pub(crate) struct Fake {
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
     pub(crate) ready: Mutex<bool>,
+    pub(crate) watching: watching::Watching,
 }
 
 impl Fake {
@@ -80,6 +83,7 @@ impl Fake {
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
             ready: Mutex::new(true),
+            watching: watching::Watching::default(),
         })
     }
 
@@ -90,6 +94,9 @@ impl Fake {
             settings: self.clone(),
             system: self.clone(),
             streams: self.clone(),
+            viewing: self.clone(),
+            live: self.clone(),
+            past: self.clone(),
             models: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
@@ -417,9 +424,11 @@ impl SystemView for Fake {
 }
 
 impl Streams for Fake {
-    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>> {
+    fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>> {
         let rtsp = Some(format!("rtsp://{host}:8554/front"));
-        let stream = Stream { camera: "front".into(), ready: true, rtsp, ..Stream::default() };
+        let whep = Some(format!("{base}/live/front/whep"));
+        let stream =
+            Stream { camera: "front".into(), ready: true, rtsp, whep, ..Stream::default() };
         async move { Ok(vec![stream]) }.boxed()
     }
 }
