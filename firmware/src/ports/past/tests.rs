@@ -14,6 +14,11 @@ struct Site {
     begin: Timestamp,
 }
 
+/// The one of `camera`: a session is of one process.
+fn session(camera: &str) -> Ulid {
+    Ulid::from_parts(1, camera.len() as u128)
+}
+
 fn ms(ms: i64) -> SignedDuration {
     SignedDuration::from_millis(ms)
 }
@@ -52,7 +57,7 @@ impl Site {
         let stretch = Stretch { steps, paths: vec![path], sight: Sight::Seeing };
         let from = self.begin + ms(second * 1000);
         let tracks = NewTracks {
-            session: Ulid::from_parts(1, 7),
+            session: session(camera),
             camera: camera.into(),
             labels: vec!["person".into(), "car".into()],
             from,
@@ -88,7 +93,7 @@ async fn a_track_comes_whole_from_its_pieces_with_points_at_the_asked_pace() {
     let [track] = &found.items[..] else { panic!("{found:?}") };
     assert_eq!(found.next, None);
     assert_eq!((track.camera.as_str(), track.label.as_str()), ("front", "car"));
-    assert_eq!(track.id, link::track_id(Ulid::from_parts(1, 7), 1));
+    assert_eq!(track.id, link::track_id(session("front"), 1));
     assert!(track.ended && (0.98..=1.0).contains(&track.top_score), "{track:?}");
     let seconds: Vec<_> =
         track.path.iter().map(|point| point.at.duration_since(site.begin).as_millis()).collect();
@@ -134,7 +139,7 @@ async fn pages_together_are_all_there_is() {
         assert!(next > after);
         after = next;
     }
-    let expected: Vec<_> = (0..40).map(|id| link::track_id(Ulid::from_parts(1, 7), id)).collect();
+    let expected: Vec<_> = (0..40).map(|id| link::track_id(session("front"), id)).collect();
     assert_eq!(seen, expected);
     site.threads.stop().await;
 }
