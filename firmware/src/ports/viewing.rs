@@ -119,9 +119,13 @@ impl Viewing for ViewingPort {
     ) -> Answer<'a, MediaFile> {
         async move {
             let (server, camera) = (self.server()?, camera(id)?);
-            let viewer = with_ticket(server, viewer);
-            let body = server.relay().hls(&camera, &viewer, name, session).await.map_err(failed)?;
-            Ok(MediaFile { body: body.boxed() })
+            let body = match name {
+                mediamtx::relay::INDEX => {
+                    server.relay().index(&camera, &with_ticket(server, viewer)).await
+                }
+                name => server.relay().file(&camera, name, session).await,
+            };
+            Ok(MediaFile { body: body.map_err(failed)?.boxed() })
         }
         .boxed()
     }

@@ -30,7 +30,7 @@ pub(crate) struct Reply {
     /// HTTP status.
     pub(crate) status: u16,
     /// Its headers.
-    pub(crate) headers: HeaderMap,
+    headers: HeaderMap,
     /// Its body.
     pub(crate) body: ReplyBody,
 }

@@ -18,6 +18,8 @@ use crate::exchange::{self, ReplyBody};
 
 /// An answer must begin within this time. The first playlist waits for the first segments.
 const LIMIT: Duration = Duration::from_secs(9);
+/// With what a viewer of HLS begins.
+pub const INDEX: &str = "index.m3u8";
 /// Media type of an offer and its answer.
 const SDP: &str = "application/sdp";
 /// Media type of candidates that come later.
@@ -168,40 +170,54 @@ impl Relay {
         }
     }
 
-    /// The file `name` of the HLS stream of `camera`: `index.m3u8`, which begins a session of `viewer`,
-    /// or what that leads to, within the `session` that it names.
+    /// The first playlist of the HLS stream of `camera`, which begins a session of `viewer` and names it
+    /// in what it leads to.
     ///
     /// # Errors
-    /// When there is no such file or no stream.
-    pub async fn hls(
+    /// When there is no stream.
+    pub async fn index(&self, camera: &CameraId, viewer: &Viewer) -> Result<ReplyBody, RelayError> {
+        // Without the check MediaMTX would send the viewer round once more, to see if cookies come back.
+        let request = of(viewer, Method::GET, format!("/{camera}/{INDEX}?cookieCheck=1"));
+        match self.get(request).await? {
+            Ok(body) => Ok(body),
+            Err(404) => Err(RelayError::NoStream),
+            Err(status) => {
+                Err(ControlError::refused("GET of a playlist".into(), status, b"").into())
+            }
+        }
+    }
+
+    /// The file `name` of the HLS stream of `camera`, within `session`.
+    ///
+    /// # Errors
+    /// When there is no such file or no such session.
+    pub async fn file(
         &self,
         camera: &CameraId,
-        viewer: &Viewer,
         name: &str,
         session: Option<&str>,
     ) -> Result<ReplyBody, RelayError> {
         if !is_file(name) || session.is_some_and(|session| !is_session(session)) {
             return Err(RelayError::NoFile);
         }
-        let begins = name == "index.m3u8";
-        // Without the check MediaMTX would send the viewer round once more, to see if cookies come back.
-        let query = match session {
-            _ if begins => "?cookieCheck=1".to_owned(),
-            Some(session) => format!("?session={session}"),
-            None => String::new(),
-        };
-        let request = of(viewer, Method::GET, format!("/{camera}/{name}{query}"));
+        let query = session.map(|session| format!("?session={session}")).unwrap_or_default();
+        let request = Request::builder().uri(format!("/{camera}/{name}{query}"));
+        match self.get(request).await? {
+            Ok(body) => Ok(body),
+            // 401 is MediaMTX's word for a session that it does not know.
+            Err(401 | 404) => Err(RelayError::NoFile),
+            Err(status) => Err(ControlError::refused("GET of a file".into(), status, b"").into()),
+        }
+    }
+
+    /// The body of what is got from HLS, or the status that says why there is none.
+    async fn get(
+        &self,
+        request: hyper::http::request::Builder,
+    ) -> Result<Result<ReplyBody, u16>, ControlError> {
         let request = request.body(Full::default()).map_err(broken)?;
         let reply = exchange::send(self.hls, request, LIMIT).await?;
-        match reply.status {
-            200 => Ok(reply.body),
-            404 if begins => Err(RelayError::NoStream),
-            // MediaMTX's word for a session that it does not know.
-            401 | 404 if !begins => Err(RelayError::NoFile),
-            status => {
-                Err(ControlError::refused(format!("GET /{camera}/{name}"), status, b"").into())
-            }
-        }
+        Ok(if reply.status == 200 { Ok(reply.body) } else { Err(reply.status) })
     }
 
     async fn ask(

@@ -231,7 +231,10 @@ fn offer() -> String {
 async fn hls(relay: &Relay, camera: &CameraId, entry: &str) -> Vec<u8> {
     let (name, query) = entry.split_once('?').unwrap_or((entry, ""));
     let session = query.strip_prefix("session=");
-    let file = relay.hls(camera, &viewer("right"), name, session).await.unwrap();
+    let file = match name {
+        "index.m3u8" => relay.index(camera, &viewer("right")).await.unwrap(),
+        name => relay.file(camera, name, session).await.unwrap(),
+    };
     let body: Vec<_> = file.map(Result::unwrap).collect().await;
     body.concat()
 }
@@ -366,7 +369,7 @@ async fn hls_and_webrtc_are_relayed_for_those_who_may() {
     let offer = offer();
     let early = relay.begin(camera, &viewer("right"), offer.clone().into()).await;
     assert!(matches!(early, Err(RelayError::NoStream)), "{early:?}");
-    let early = relay.hls(camera, &viewer("right"), "index.m3u8", None).await;
+    let early = relay.index(camera, &viewer("right")).await;
     assert!(matches!(early, Err(RelayError::NoStream)), "{early:?}");
     let _publisher = publish(&publish_url(&server.config, camera, &server.key));
     server.until(camera, |path| path.ready && path.bytes_in > 0).await;
@@ -380,7 +383,7 @@ async fn hls_and_webrtc_are_relayed_for_those_who_may() {
     assert!(segment.windows(4).any(|w| w == b"moof"));
     let name = variant.split('?').next().unwrap();
     for (name, session) in [(name, None), (name, Some("6c0e7f9e-9d2b-4a51-8d0b-3f6b0c1d2e3f"))] {
-        let lost = relay.hls(camera, &viewer("right"), name, session).await;
+        let lost = relay.file(camera, name, session).await;
         assert!(matches!(lost, Err(RelayError::NoFile)), "{lost:?}");
     }
 
@@ -412,7 +415,7 @@ async fn hls_and_webrtc_are_relayed_for_those_who_may() {
     for wrong in [viewer("wrong"), viewer("")] {
         let refused = relay.begin(camera, &wrong, offer.clone().into()).await;
         assert!(matches!(refused, Err(RelayError::Server(_))), "{refused:?}");
-        let refused = relay.hls(camera, &wrong, "index.m3u8", None).await;
+        let refused = relay.index(camera, &wrong).await;
         assert!(matches!(refused, Err(RelayError::Server(_))), "{refused:?}");
     }
 }
