@@ -3,10 +3,13 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
+//! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
+//! | [`jobs`] | long work | daemon → clients |
 //! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
+//! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
 //! | [`past`] | stored tracks, counts over time | daemon → clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
@@ -15,10 +18,13 @@
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
+pub mod backtest;
 pub mod event;
 pub mod governor;
+pub mod jobs;
 pub mod live;
 pub mod manifest;
+pub mod models;
 pub mod past;
 pub mod problem;
 pub mod resources;

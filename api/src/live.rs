@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::event::TrackedObject;
+use crate::jobs::Job;
 use crate::problem::Problem;
 use crate::status::CameraStats;
 
@@ -66,11 +67,13 @@ pub enum LiveTopic {
     Tracks,
     /// Counters, rates and times of a camera, twice a second.
     Stats,
+    /// Long work, on every change of a job.
+    Jobs,
 }
 
 impl LiveTopic {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Tracks, Self::Stats];
+    pub const ALL: [Self; 3] = [Self::Tracks, Self::Stats, Self::Jobs];
 }
 
 /// What a client of the WebSocket wants from now on, in place of what it wanted before.
@@ -102,7 +105,7 @@ pub enum LiveMessage {
 pub struct LiveNews {
     /// The topic.
     pub topic: LiveTopic,
-    /// The camera; null where a topic has none.
+    /// The camera; null for a job that is about none.
     #[schema(example = "front")]
     pub camera: Option<String>,
     /// When it was so: for `tracks` the time of the picture.
@@ -111,7 +114,7 @@ pub struct LiveNews {
     /// How many of this topic and camera this client was not sent since the one before, because it
     /// reads too slowly: it always gets the newest.
     pub dropped: u64,
-    /// What is new: `LiveTracks` for `tracks`, `CameraStats` for `stats`.
+    /// What is new: `LiveTracks` for `tracks`, `CameraStats` for `stats`, a `Job` for `jobs`.
     pub data: LiveData,
 }
 
@@ -123,6 +126,8 @@ pub enum LiveData {
     Tracks(LiveTracks),
     /// For the topic `stats`.
     Stats(Box<CameraStats>),
+    /// For the topic `jobs`.
+    Job(Box<Job>),
 }
 
 /// The objects in a picture.

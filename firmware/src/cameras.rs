@@ -29,7 +29,7 @@ use api::live::LiveTopic;
 use api::status::{CameraStats, CameraStatus};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
-use control::ports::LiveItem;
+use control::ports::LiveSource;
 use link::CameraOrder;
 use supervise::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -138,8 +138,8 @@ impl CameraHandle {
         let _ = self.requests.send(Request::KeyFrame).await;
     }
 
-    /// The newest of `topic`, from now on.
-    pub(crate) fn follow(&self, topic: LiveTopic) -> watch::Receiver<Option<Arc<LiveItem>>> {
+    /// The newest of `topic`, from now on; `None` where that is not of a camera.
+    pub(crate) fn follow(&self, topic: LiveTopic) -> Option<LiveSource> {
         let newest = self.news.follow(topic);
         // A full queue is looked through soon.
         let _ = self.requests.try_send(Request::Watch);

@@ -4,7 +4,9 @@
 
 mod audit;
 mod cameras;
+mod detector;
 mod events;
+mod jobs;
 mod live;
 mod models;
 mod outbox;
@@ -12,6 +14,7 @@ mod past;
 mod settings;
 mod streams;
 mod system;
+mod trials;
 mod viewing;
 
 pub(crate) use audit::AuditPort;
@@ -21,4 +24,5 @@ pub(crate) use outbox::StoreOutbox;
 pub(crate) use past::PastPort;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
+pub(crate) use trials::TrialPort;
 pub(crate) use viewing::ViewingPort;

@@ -59,7 +59,7 @@ fn token(edgecam: &EdgeCam, cameras: Option<&[&str]>) -> (String, String) {
 }
 
 fn whep(api: &Api, camera: &str) -> u16 {
-    api.post_as(&format!("/live/{camera}/whep"), "application/sdp", &offer()).status
+    api.send(&format!("/live/{camera}/whep"), "application/sdp", offer().as_bytes()).status
 }
 
 fn hls(api: &Api, camera: &str) -> u16 {
@@ -105,7 +105,7 @@ fn nobody_watches_without_a_sign_in_and_a_token_for_one_camera_opens_that_one() 
         let past = Api::at(hls_port).with_token(token.clone());
         assert_eq!(past.get("/cam/index.m3u8").status, 401);
         let past = Api::at(webrtc_port).with_token(token);
-        let answer = past.post_as("/cam/whep", "application/sdp", &offer());
+        let answer = past.send("/cam/whep", "application/sdp", offer().as_bytes());
         assert_eq!(answer.status, 401);
     }
     let told = edgecam.log();
@@ -134,8 +134,8 @@ fn who_watches_is_listed_and_sent_away_at_once_or_with_their_token() {
     );
     assert!(session.bytes_sent > 0 && session.packets_lost == Some(0), "{session:?}");
     let api = edgecam.api();
-    assert_eq!(api.delete("/api/v1/streams/sessions/none"), Some(404));
-    assert_eq!(api.delete(&format!("/api/v1/streams/sessions/{}", session.id)), Some(204));
+    assert_eq!(api.deleted("/api/v1/streams/sessions/none").status, 404);
+    assert_eq!(api.deleted(&format!("/api/v1/streams/sessions/{}", session.id)).status, 204);
     until("the viewer is away", LONG, || viewer.has_ended() && sessions(&edgecam).is_empty());
 
     let (id, secret) = token(&edgecam, Some(&["cam"]));
@@ -145,7 +145,7 @@ fn who_watches_is_listed_and_sent_away_at_once_or_with_their_token() {
     let limited = Api::at(edgecam.at().api).with_token(Some(secret));
     assert_eq!(hls(&limited, "cam"), 200);
     until("both are listed", LONG, || sessions(&edgecam).len() == 2);
-    assert_eq!(api.delete(&format!("/api/v1/tokens/{id}")), Some(204));
+    assert_eq!(api.deleted(&format!("/api/v1/tokens/{id}")).status, 204);
     until("what its token opened has ended", LONG, || {
         viewer.has_ended() && sessions(&edgecam).is_empty()
     });

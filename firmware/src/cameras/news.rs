@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::live::{LiveData, LiveNews, LiveTopic, LiveTracks};
 use api::status::CameraStats;
-use control::ports::LiveItem;
+use control::ports::{LiveItem, LiveSource};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -23,13 +23,13 @@ impl Default for CameraNews {
 }
 
 impl CameraNews {
-    /// The newest of `topic` from now on.
-    pub(super) fn follow(&self, topic: LiveTopic) -> watch::Receiver<Option<Arc<LiveItem>>> {
+    /// The newest of `topic` from now on; `None` where that is not of a camera.
+    pub(super) fn follow(&self, topic: LiveTopic) -> Option<LiveSource> {
         match topic {
-            LiveTopic::Tracks => &self.tracks,
-            LiveTopic::Stats => &self.stats,
+            LiveTopic::Tracks => Some(self.tracks.subscribe()),
+            LiveTopic::Stats => Some(self.stats.subscribe()),
+            LiveTopic::Jobs => None,
         }
-        .subscribe()
     }
 
     /// Whether somebody follows the tracks.
@@ -77,7 +77,7 @@ mod tests {
         let stats = |frames| CameraStats { frames, ..CameraStats::default() };
         news.stats("cam", &stats(1));
         assert!(!news.tracks_are_followed());
-        let followed = news.follow(LiveTopic::Stats);
+        let followed = news.follow(LiveTopic::Stats).unwrap();
         assert!(followed.borrow().is_none(), "what came before it looked is not news");
         for frames in 2..=4 {
             news.stats("cam", &stats(frames));

@@ -8,6 +8,6 @@ use crate::cameras::Cameras;
 impl Live for Cameras {
     fn follow(&self, topic: LiveTopic, wanted: &dyn Fn(&str) -> bool) -> Vec<LiveSource> {
         let cameras = self.iter().filter(|(id, _)| wanted(id));
-        cameras.map(|(_, camera)| camera.follow(topic)).collect()
+        cameras.filter_map(|(_, camera)| camera.follow(topic)).collect()
     }
 }

@@ -94,7 +94,8 @@ impl Api {
     /// The same, of the revision `etag` only.
     #[track_caller]
     pub(crate) fn patch_if(&self, path: &str, patch: &Value, etag: &str) -> Answer {
-        let request = self.agent.patch(format!("{}{path}", self.base)).header("If-Match", etag);
+        let request = self.signed(self.agent.patch(format!("{}{path}", self.base)));
+        let request = request.header("If-Match", etag);
         let request = request.header("Content-Type", "application/merge-patch+json");
         taken(request.send(patch.to_string()))
             .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
@@ -108,18 +109,24 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// `POST path` with `body` of another kind.
+    /// `POST path` with `body`, sent as `kind`.
     #[track_caller]
-    pub(crate) fn post_as(&self, path: &str, kind: &str, body: &str) -> Answer {
+    pub(crate) fn send(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
-        let request = request.header("Content-Type", kind);
-        taken(request.send(body)).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+        taken(request.header("Content-Type", kind).send(body))
+            .unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// `DELETE path`; the status, whatever comes of it.
-    pub(crate) fn delete(&self, path: &str) -> Option<u16> {
-        let answer = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();
-        Some(answer.ok()?.status().as_u16())
+    /// `DELETE path`.
+    #[track_caller]
+    pub(crate) fn deleted(&self, path: &str) -> Answer {
+        let request = self.signed(self.agent.delete(format!("{}{path}", self.base)));
+        taken(request.call()).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
+    /// `DELETE path`; whatever comes of it.
+    pub(crate) fn delete(&self, path: &str) {
+        let _ = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();
     }
 
     /// Claims the device whose code is `code`, and answers a token of its owner.

@@ -17,6 +17,10 @@ pub(crate) enum Need {
     MediaServer,
     /// Chromium and its driver.
     Browser,
+    /// schemathesis.
+    Fuzzer,
+    /// npm with the packages of `web`.
+    Node,
 }
 
 /// The right to run a whole-app test, while it lives: no other one does meanwhile.
@@ -63,8 +67,25 @@ impl Need {
                 let missing = ["chromium", "chromedriver"].into_iter().find(|n| which(n).is_none());
                 missing.map(|name| format!("{name} is not installed"))
             }
+            Self::Node => {
+                let packages = root().join("web/node_modules");
+                let missing = which("npm").is_none() || !packages.is_dir();
+                missing.then(|| "npm or the packages of web are not installed".to_owned())
+            }
+            Self::Fuzzer => {
+                let program = fuzzer();
+                (!program.is_file()).then(|| format!("{} is not there", program.display()))
+            }
         }
     }
+}
+
+/// Where `firmware/setup/contract.sh` puts schemathesis.
+pub(crate) fn fuzzer() -> PathBuf {
+    let cache = std::env::var_os("EDGECAM_CACHE").map(PathBuf::from);
+    let cache = cache
+        .unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache").join("edgecam"));
+    cache.join("contract").join("bin").join("st")
 }
 
 fn media_server() -> &'static Result<PathBuf, String> {
@@ -114,19 +135,23 @@ fn target() -> &'static Path {
     profile_folder().parent().expect("profiles lie in the target folder")
 }
 
-/// `edgecam-camera` beside the daemon: made, or made anew when stale, once per test binary. Cargo
-/// builds only the binaries of the package under test by itself.
+/// `edgecam-camera` beside the daemon.
 fn camera_program() {
     static MADE: OnceLock<()> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "edgecam-camera"]).current_dir(root());
-        cargo.env("CARGO_TARGET_DIR", target());
-        match profile_folder().file_name().and_then(OsStr::to_str) {
-            Some("debug") | None => {}
-            Some(profile) => _ = cargo.args(["--profile", profile]),
-        }
-        let output = cargo.output().expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    });
+    MADE.get_or_init(|| _ = program("edgecam-camera", "edgecam-camera"));
+}
+
+/// The program `name` of the package `package`, made, or made anew when stale. Cargo builds only the
+/// binaries of the package under test by itself.
+pub(crate) fn program(package: &str, name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "-p", package]).current_dir(root());
+    cargo.env("CARGO_TARGET_DIR", target());
+    match profile_folder().file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => {}
+        Some(profile) => _ = cargo.args(["--profile", profile]),
+    }
+    let output = cargo.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    profile_folder().join(name)
 }

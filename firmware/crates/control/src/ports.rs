@@ -1,7 +1,9 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod jobs;
 mod live;
+mod models;
 mod past;
 mod settings;
 mod viewing;
@@ -11,8 +13,8 @@ use std::sync::Arc;
 use access::Access;
 use api::access::AuditEntry;
 use api::event::{Event, Kind, Phase};
-use api::problem::FieldProblem;
-use api::resources::{Model, Readiness, Stream, System};
+use api::problem::{FieldProblem, Problem};
+use api::resources::{Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
@@ -20,11 +22,15 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
+use crate::problem::Failure;
 
+pub use axum::body::Bytes;
+pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
+pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
-pub use viewing::{Bytes, MediaFile, Viewer, Viewing, Whep};
+pub use viewing::{MediaFile, Viewer, Viewing, Whep};
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +48,16 @@ impl PortError {
     /// A failure of `kind`.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// Input that is refused for these reasons.
+    pub fn input(detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
+        Self { errors, ..Self::new(ErrorKind::InvalidArgument, detail) }
+    }
+
+    /// The same as a body of the API.
+    pub fn problem(self) -> Problem {
+        Failure::from(self).problem()
     }
 }
 
@@ -75,6 +91,12 @@ pub struct Ports {
     pub past: Arc<dyn Past>,
     /// The models.
     pub models: Arc<dyn Models>,
+    /// The detector, beside the cameras' own work.
+    pub detector: Arc<dyn DetectorBench>,
+    /// The rules of cameras.
+    pub trials: Arc<dyn RuleTrials>,
+    /// Long work.
+    pub jobs: Arc<dyn Jobs>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.
@@ -202,10 +224,4 @@ pub trait Streams: Send + Sync + 'static {
     /// name or an address without port, IPv6 in brackets) and this API at `base`, such as
     /// `https://192.168.1.20:8443`.
     fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>>;
-}
-
-/// The models.
-pub trait Models: Send + Sync + 'static {
-    /// The models that this device knows, ordered by name.
-    fn list(&self) -> Answer<'_, Vec<Model>>;
 }

@@ -4,13 +4,17 @@
 //! | module | owns |
 //! |---|---|
 //! | [`health`] | liveness, readiness, metrics |
-//! | [`device`] | version, system, detector, models |
+//! | [`device`] | version, system |
 //! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
+//! | [`detector`], [`models`] | what is looked with |
+//! | [`jobs`] | long work |
+//! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
 //! | [`past`] | stored tracks, counts over time |
+//! | [`seq`] | the number of an announcement, as a caller gives it |
 //! | [`live`] | announcements as they happen |
-//! | [`socket`] | tracks and statistics as they happen |
+//! | [`socket`] | tracks, statistics and jobs as they happen |
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
@@ -21,17 +25,22 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod cameras;
 pub(crate) mod certificate;
+pub(crate) mod detector;
 pub(crate) mod device;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod live;
+pub(crate) mod models;
 pub(crate) mod pages;
 pub(crate) mod past;
+pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod socket;
 pub(crate) mod streams;
 pub(crate) mod tokens;
+pub(crate) mod trials;
 pub(crate) mod users;
 pub(crate) mod viewing;
 
@@ -81,8 +90,16 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(viewing::begin))
         .routes(routes!(viewing::trickle, viewing::end))
         .routes(routes!(viewing::file))
-        .routes(routes!(device::detector))
-        .routes(routes!(device::models))
+        .routes(routes!(trials::backtest))
+        .routes(routes!(detector::get, detector::patch))
+        .routes(routes!(detector::benchmark))
+        .routes(routes!(detector::infer))
+        .routes(routes!(models::list, models::add))
+        .routes(routes!(models::get, models::delete))
+        .routes(routes!(models::activate))
+        .routes(routes!(models::quantize))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(device::system))
         .routes(routes!(device::version))
         .routes(routes!(health::healthz))

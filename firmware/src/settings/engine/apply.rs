@@ -24,7 +24,7 @@ impl Inner {
         };
         // Orders name the model that is to be there, or what stands in for it.
         let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
-        block_in_place(|| self.models.want(chosen));
+        block_in_place(|| self.models.want(&chosen));
         let mut given = Vec::new();
         for (id, work) in work {
             // Cameras come and go with the daemon.

@@ -19,7 +19,7 @@ pub type LiveSource = watch::Receiver<Option<Arc<LiveItem>>>;
 
 /// What is followed as it happens. Nobody waits for a follower.
 pub trait Live: Send + Sync + 'static {
-    /// A source of `topic` for each camera that is `wanted`; where a topic is of no camera, the one
-    /// that it has. Work that only followers cause ends when the last source is dropped.
+    /// A source of `topic` for each camera that is `wanted`; none where a topic is not of cameras. Work
+    /// that only followers cause ends when the last source is dropped.
     fn follow(&self, topic: LiveTopic, wanted: &dyn Fn(&str) -> bool) -> Vec<LiveSource>;
 }

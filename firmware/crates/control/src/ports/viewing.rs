@@ -7,9 +7,7 @@ use access::Principal;
 use api::live::ViewerSession;
 use futures::stream::BoxStream;
 
-use super::Answer;
-
-pub use axum::body::Bytes;
+use super::{Answer, Bytes};
 
 /// Who watches.
 #[derive(Clone, Debug)]

@@ -1,13 +1,11 @@
-//! The device as a whole: what it is, how it is and what it sees with.
+//! The device as a whole: what it is and how it is.
 
 use api::event::SCHEMA;
-use api::resources::{Detector, Model, System, Version};
+use api::resources::{System, Version};
 use axum::Json;
 use axum::extract::State;
 
-use crate::gate::caller::Caller;
 use crate::ports::Ports;
-use crate::problem::Failure;
 
 /// What this is
 ///
@@ -40,38 +38,4 @@ pub(crate) async fn version() -> Json<Version> {
 )]
 pub(crate) async fn system(State(ports): State<Ports>) -> Json<System> {
     Json(ports.system.system())
-}
-
-/// The detector
-///
-/// Its settings, which hold for all cameras, and what it does for each of them.
-#[utoipa::path(
-    get,
-    path = "/api/v1/detector",
-    tag = "device",
-    operation_id = "get_detector",
-    responses((status = 200, description = "The detector.", body = Detector))
-)]
-pub(crate) async fn detector(State(ports): State<Ports>, Caller(caller): Caller) -> Json<Detector> {
-    let cameras = ports.cameras.list().into_iter().filter(|camera| caller.sees(&camera.id));
-    Json(Detector {
-        settings: ports.settings.in_force().settings.detector.clone(),
-        cameras: cameras.map(|camera| (camera.id, camera.detector)).collect(),
-    })
-}
-
-/// The models that this device knows
-///
-/// `detector.model` chooses one of them by name. Ordered by name.
-#[utoipa::path(
-    get,
-    path = "/api/v1/models",
-    tag = "device",
-    operation_id = "list_models",
-    responses(
-        (status = 200, description = "The models.", body = Vec<Model>),
-    )
-)]
-pub(crate) async fn models(State(ports): State<Ports>) -> Result<Json<Vec<Model>>, Failure> {
-    Ok(Json(ports.models.list().await?))
 }

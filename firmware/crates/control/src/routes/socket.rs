@@ -3,11 +3,13 @@
 //! Nothing waits for a client: between two messages to it what is new replaces what was, and the client
 //! is told how many it missed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::Principal;
-use api::live::{LiveMessage, LiveNews, LiveSubscription, LiveTopic};
+use api::jobs::Job;
+use api::live::{LiveData, LiveMessage, LiveNews, LiveSubscription, LiveTopic};
 use api::problem::FieldProblem;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -17,14 +19,16 @@ use base::error::ErrorKind;
 use futures::StreamExt;
 use futures::stream::{BoxStream, SelectAll, unfold};
 use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior};
 use utoipa::IntoParams;
 
 use crate::extract::QueryOf;
 use crate::gate::caller::Caller;
 use crate::openapi::{Invalid, Malformed, NotFound, Unavailable};
-use crate::ports::LiveSource;
+use crate::ports::{Jobs, LiveSource};
 use crate::problem::{Failure, Fault};
+use crate::routes::jobs;
 use crate::state::{App, no_camera};
 
 /// Longest message of a client, in bytes.
@@ -34,7 +38,7 @@ const MAX_MESSAGE: usize = 16 * 1024;
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SocketQuery {
-    /// Topics, with commas between them: `tracks`, `stats`. Default: none, until a message asks for some.
+    /// Topics, with commas between them: `tracks`, `stats`, `jobs`. Default: none, until a message asks for some.
     #[param(example = "tracks,stats", nullable = false)]
     topics: Option<String>,
     /// Cameras, with commas between them. Default: all that the caller sees.
@@ -140,10 +144,34 @@ impl Follower {
         let mut topics = wanted.topics.clone();
         topics.sort_unstable();
         topics.dedup();
-        let sources =
-            topics.into_iter().flat_map(|topic| self.app.ports.live.follow(topic, &is_wanted));
-        self.sources = sources.map(newest).collect();
+        let mut sources = SelectAll::new();
+        for topic in topics {
+            let of_cameras = self.app.ports.live.follow(topic, &is_wanted);
+            sources.extend(of_cameras.into_iter().map(newest));
+            if topic == LiveTopic::Jobs {
+                sources.push(self.jobs(wanted.cameras.clone()));
+            }
+        }
+        self.sources = sources;
         Ok(())
+    }
+
+    /// Jobs as they change: those about one of `cameras`, and those about none.
+    fn jobs(&self, cameras: Option<Vec<String>>) -> BoxStream<'static, LiveNews> {
+        let caller = self.caller.clone();
+        let wanted = move |job: &Job| {
+            let asked = match (&cameras, &job.camera) {
+                (Some(cameras), Some(camera)) => cameras.contains(camera),
+                _ => true,
+            };
+            asked && jobs::sees(&caller, job)
+        };
+        changes(self.app.ports.jobs.clone())
+            .filter(move |news| {
+                let is_wanted = matches!(&news.data, LiveData::Job(job) if wanted(job));
+                std::future::ready(is_wanted)
+            })
+            .boxed()
     }
 
     /// Serves `socket` to its end.
@@ -254,6 +282,39 @@ impl Alive {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Who just came has not been asked yet.
         Self { tick, heard: true }
+    }
+}
+
+/// Jobs as they change. Who falls behind is told how every one of them is now.
+fn changes(jobs: Arc<dyn Jobs>) -> impl futures::Stream<Item = LiveNews> + Send {
+    let live = jobs.subscribe();
+    unfold((jobs, live, VecDeque::new()), |(jobs, mut live, mut ready)| async move {
+        loop {
+            if let Some(news) = ready.pop_front() {
+                return Some((news, (jobs, live, ready)));
+            }
+            match live.recv().await {
+                Ok(job) => ready.push_back(of_job(job)),
+                Err(RecvError::Lagged(missed)) => {
+                    let all = jobs.list().into_iter().rev();
+                    ready.extend(all.map(of_job));
+                    if let Some(first) = ready.front_mut() {
+                        first.dropped = missed;
+                    }
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
+}
+
+fn of_job(job: Job) -> LiveNews {
+    LiveNews {
+        topic: LiveTopic::Jobs,
+        camera: job.camera.clone(),
+        at: base::clock::wall(),
+        dropped: 0,
+        data: LiveData::Job(Box::new(job)),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use api::access::Role;
-use api::live::{LiveMessage, LiveSubscription, LiveTopic};
+use api::live::{LiveData, LiveMessage, LiveNews, LiveSubscription, LiveTopic};
 use edgecam_control::Limits;
+use edgecam_control::ports::Beginner;
 use futures::{SinkExt, StreamExt};
 use hyper::{Method, StatusCode};
 use serde_json::json;
@@ -16,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{Server, soon};
 use crate::fake::{OWNER, PASSWORD};
+use crate::work::job;
 
 const WS: &str = "/api/v1/ws";
 
@@ -105,6 +107,31 @@ async fn news_come_by_topic_and_camera_with_how_many_were_missed() {
     socket.say(json!({ "topics": [] })).await;
     socket.subscribed().await;
     until("nothing is followed", || watching.followed() == 0).await;
+}
+
+#[tokio::test]
+async fn jobs_are_told_as_they_change_to_those_who_see_them() {
+    let mut server = Server::start().await;
+    let owner = server.fake.access().recognise(server.token.as_deref().unwrap()).unwrap().unwrap();
+    let mut all = Socket::open(&server, "?topics=jobs").await;
+    all.subscribed().await;
+    let mut of_yard = Socket::open(&server, "?topics=jobs&cameras=yard").await;
+    of_yard.subscribed().await;
+    server.token = Some(server.fake.token(&owner, Role::Viewer, Some("front")).await);
+    let mut guard = Socket::open(&server, "?topics=jobs").await;
+    guard.subscribed().await;
+    let id = async |socket: &mut Socket| match socket.next().await {
+        Ok(LiveMessage::News(LiveNews { data: LiveData::Job(job), .. })) => job.id,
+        other => panic!("{other:?}"),
+    };
+    let by = Beginner { by: "owner".into(), role: Role::Admin };
+    for (name, camera) in [("device", None), ("yard", Some("yard")), ("front", Some("front"))] {
+        server.fake.work.changes.send(job(name, camera, &by)).unwrap();
+        assert_eq!(id(&mut all).await, name);
+    }
+    assert_eq!(id(&mut of_yard).await, "device", "of the cameras that are asked for, or of none");
+    assert_eq!(id(&mut of_yard).await, "yard");
+    assert_eq!(id(&mut guard).await, "front");
 }
 
 #[tokio::test]
