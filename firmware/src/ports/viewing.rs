@@ -123,7 +123,7 @@ impl Viewing for ViewingPort {
                 mediamtx::relay::INDEX => {
                     server.relay().index(&camera, &with_ticket(server, viewer)).await
                 }
-                name => server.relay().file(&camera, name, session).await,
+                name => server.relay().file(&camera, viewer.from, name, session).await,
             };
             Ok(MediaFile { body: body.map_err(failed)?.boxed() })
         }

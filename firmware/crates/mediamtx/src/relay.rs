@@ -20,6 +20,8 @@ use crate::exchange::{self, ReplyBody};
 const LIMIT: Duration = Duration::from_secs(9);
 /// With what a viewer of HLS begins.
 pub const INDEX: &str = "index.m3u8";
+/// Who stands behind us, the one proxy that MediaMTX believes.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Media type of an offer and its answer.
 const SDP: &str = "application/sdp";
 /// Media type of candidates that come later.
@@ -187,13 +189,15 @@ impl Relay {
         }
     }
 
-    /// The file `name` of the HLS stream of `camera`, within `session`.
+    /// The file `name` of the HLS stream of `camera`, within `session`, for a viewer who is at `from` still:
+    /// to MediaMTX a session is of one address.
     ///
     /// # Errors
     /// When there is no such file or no such session.
     pub async fn file(
         &self,
         camera: &CameraId,
+        from: IpAddr,
         name: &str,
         session: Option<&str>,
     ) -> Result<ReplyBody, RelayError> {
@@ -202,6 +206,7 @@ impl Relay {
         }
         let query = session.map(|session| format!("?session={session}")).unwrap_or_default();
         let request = Request::builder().uri(format!("/{camera}/{name}{query}"));
+        let request = request.header(FORWARDED_FOR, from.to_string());
         match self.get(request).await? {
             Ok(body) => Ok(body),
             // 401 is MediaMTX's word for a session that it does not know.
@@ -236,7 +241,7 @@ fn of(viewer: &Viewer, method: Method, uri: String) -> hyper::http::request::Bui
     let request = Request::builder().method(method).uri(uri);
     let request = request
         .header(header::AUTHORIZATION, format!("Basic {key}"))
-        .header("x-forwarded-for", viewer.from.to_string());
+        .header(FORWARDED_FOR, viewer.from.to_string());
     match &viewer.user_agent {
         Some(agent) => request.header(header::USER_AGENT, agent),
         None => request,

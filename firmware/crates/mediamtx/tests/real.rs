@@ -233,7 +233,10 @@ async fn hls(relay: &Relay, camera: &CameraId, entry: &str) -> Vec<u8> {
     let session = query.strip_prefix("session=");
     let file = match name {
         "index.m3u8" => relay.index(camera, &viewer("right")).await.unwrap(),
-        name => relay.file(camera, name, session).await.unwrap(),
+        name => relay
+            .file(camera, viewer("right").from, name, session)
+            .await
+            .unwrap_or_else(|e| panic!("{entry}: {e}")),
     };
     let body: Vec<_> = file.map(Result::unwrap).collect().await;
     body.concat()
@@ -383,9 +386,12 @@ async fn hls_and_webrtc_are_relayed_for_those_who_may() {
     assert!(segment.windows(4).any(|w| w == b"moof"));
     let name = variant.split('?').next().unwrap();
     for (name, session) in [(name, None), (name, Some("6c0e7f9e-9d2b-4a51-8d0b-3f6b0c1d2e3f"))] {
-        let lost = relay.file(camera, name, session).await;
+        let lost = relay.file(camera, viewer("right").from, name, session).await;
         assert!(matches!(lost, Err(RelayError::NoFile)), "{lost:?}");
     }
+    let (_, session) = variant.split_once("?session=").unwrap();
+    let elsewhere = relay.file(camera, [10, 0, 0, 8].into(), name, Some(session)).await;
+    assert!(matches!(elsewhere, Err(RelayError::NoFile)), "a session is of one address");
 
     let answer = relay.begin(camera, &viewer("right"), offer.clone().into()).await.unwrap();
     let text = String::from_utf8(answer.sdp.to_vec()).unwrap();
