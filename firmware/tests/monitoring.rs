@@ -28,7 +28,7 @@ fn every_metric_of_the_dashboard_and_the_alerts_is_exported_by_a_running_device(
     let Some(_site) = Site::with(&[Need::Shared]) else { return };
     let setup = Setup::new();
     let clip = clips::car_passes(setup.folder());
-    let line = "cameras.cam.lines.road={from=[0.5,0.0],to=[0.5,1.0]}";
+    let line = r#"cameras.cam.lines.road={"from":[0.5,0.0],"to":[0.5,1.0]}"#;
     let setup = setup.set("media_server.enabled=false").set(line);
     let edgecam = setup.clip(&clip).start();
     let docs = site::root().join("firmware/docs/monitoring");

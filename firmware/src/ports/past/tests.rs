@@ -16,7 +16,7 @@ struct Site {
 
 /// The one of `camera`: a session is of one process.
 fn session(camera: &str) -> Ulid {
-    Ulid::from_parts(1, camera.len() as u128)
+    Ulid::from_parts(1, (camera.len() as u128) << 32)
 }
 
 fn ms(ms: i64) -> SignedDuration {
