@@ -15,6 +15,10 @@ STATUS = os.environ["EDGECAM_URL"] + "/api/v1/settings/status"
 NOBODY = "nobody"
 LONGEST_S = 60
 
+# Offers and candidates of WebRTC are text.
+for sdp in ("application/sdp", "application/trickle-ice-sdpfrag"):
+    schemathesis.serializer.alias(sdp, "text/plain")
+
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):

@@ -7,8 +7,10 @@
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
 //! | [`jobs`] | long work | daemon → clients |
+//! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
+//! | [`past`] | stored tracks, counts over time | daemon → clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
@@ -20,8 +22,10 @@ pub mod backtest;
 pub mod event;
 pub mod governor;
 pub mod jobs;
+pub mod live;
 pub mod manifest;
 pub mod models;
+pub mod past;
 pub mod problem;
 pub mod resources;
 pub mod revisions;

@@ -111,17 +111,17 @@ pub struct Stream {
     pub ready: bool,
     /// How many watch now; null where the media server does not say.
     pub readers: Option<u32>,
-    /// For players such as VLC or ffplay.
+    /// For players such as VLC or ffplay, with name and password, or a token as the password.
     #[schema(example = "rtsp://192.168.1.20:8554/front")]
     pub rtsp: Option<String>,
-    /// For browsers and players; some seconds of delay.
-    #[schema(example = "http://192.168.1.20:8888/front/index.m3u8")]
+    /// HLS, for browsers and players, signed in as for the API; some seconds of delay.
+    #[schema(example = "https://192.168.1.20:8443/live/front/index.m3u8")]
     pub hls: Option<String>,
     /// A page that plays it in a browser over WebRTC; a fraction of a second of delay.
-    #[schema(example = "http://192.168.1.20:8889/front")]
+    #[schema(example = "https://192.168.1.20:8443/live/front")]
     pub webrtc: Option<String>,
-    /// Where WHEP clients connect.
-    #[schema(example = "http://192.168.1.20:8889/front/whep")]
+    /// Where WHEP clients connect, signed in as for the API.
+    #[schema(example = "https://192.168.1.20:8443/live/front/whep")]
     pub whep: Option<String>,
 }
 

@@ -179,16 +179,18 @@ pub struct MediaServerSettings {
     /// The MediaMTX binary. Default: `EDGECAM_MEDIAMTX`, the `PATH`, the build cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// RTSP address and port, such as `0.0.0.0:8554`.
+    /// RTSP address and port, such as `0.0.0.0:8554` for players elsewhere. They show name and password,
+    /// or a token; RTSP is not encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtsp_listen: Option<String>,
-    /// HLS address and port.
+    /// HLS address and port; loopback only: viewers come through the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hls_listen: Option<String>,
-    /// WebRTC signalling (WHEP) address and port.
+    /// WebRTC signalling (WHEP) address and port; loopback only: viewers come through the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webrtc_listen: Option<String>,
-    /// WebRTC media address and UDP port.
+    /// WebRTC media address and port, UDP and TCP: what viewers elsewhere must reach, such as
+    /// `0.0.0.0:8189`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webrtc_udp_listen: Option<String>,
     /// Address and port of MediaMTX's own control API; loopback only.

@@ -42,7 +42,7 @@ fn history(name: &str, setup: Setup) -> io::Result<()> {
     edgecam.stop();
     let past = TrackReader::open(edgecam.data_dir()).map_err(io::Error::other)?;
     let query = TrackQuery {
-        camera: "cam".to_owned(),
+        cameras: Some(vec!["cam".to_owned()]),
         from: jiff::Timestamp::UNIX_EPOCH,
         to: jiff::Timestamp::MAX,
         after_row: 0,

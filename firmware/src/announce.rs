@@ -25,7 +25,7 @@ impl Now {
     }
 
     /// The wall time of a monotonic stamp, in whole milliseconds as events carry them.
-    fn wall_of(self, stamp_ns: u64) -> Timestamp {
+    pub(crate) fn wall_of(self, stamp_ns: u64) -> Timestamp {
         let age = self.monotonic.saturating_sub(Duration::from_nanos(stamp_ns));
         let wall = self.wall - SignedDuration::try_from(age).unwrap_or_default();
         Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall)

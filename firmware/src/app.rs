@@ -27,7 +27,8 @@ use crate::jobs::Jobs;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
 use crate::ports::{
-    AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort, TrialPort,
+    AuditPort, ModelPort, PastPort, StoreOutbox, StoredEvents, StreamPort, SystemPort, TrialPort,
+    ViewingPort,
 };
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
@@ -100,11 +101,11 @@ async fn build(opened: Opened) -> anyhow::Result<Built> {
     let config = &loaded.config;
     let data = &config.data.dir;
     let media_server = match &config.media_server {
-        Some(server) => Found::look(server).await,
+        Some(server) => Found::look(server).await?,
         None => None,
     };
     listen::check(config, media_server.is_some()).await?;
-    let publish_to = media_server.as_ref().map(|found| found.config().clone());
+    let publish_to = media_server.as_ref().map(Found::publish_to);
     library.sweep();
     if let Err(error) = library.install_demo() {
         tracing::warn!(error = format!("{error:#}"), "the demo model cannot be written");
@@ -219,8 +220,9 @@ impl Built {
         store.close_open(None, CloseReason::DaemonRestarted).await.context("ending old events")?;
         let media_server = match self.media_server {
             Some(found) => {
+                let stop = services.shutdown.clone();
                 let (server, watching) =
-                    found.start(&supervisor, &config, services.shutdown.clone())?;
+                    found.start(&supervisor, &config, &self.access, stop).await?;
                 services.tasks.spawn(watching);
                 Some(server)
             }
@@ -281,7 +283,10 @@ impl Built {
             cameras: Arc::new(cameras.clone()),
             events: Arc::new(StoredEvents(store.clone())),
             system: Arc::new(system),
-            streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
+            streams: Arc::new(StreamPort::new(cameras.clone(), media_server.clone())),
+            viewing: Arc::new(ViewingPort(media_server.clone())),
+            live: Arc::new(cameras),
+            past: Arc::new(PastPort::new(&config.data.dir, store.clone())),
             models: Arc::new(models.clone()),
             detector: Arc::new(models),
             trials: Arc::new(TrialPort { engine: engine.clone(), jobs: jobs.clone(), data }),

@@ -38,7 +38,7 @@ pub(crate) fn run(
     let span = since_epoch(window.start)..since_epoch(window.end);
     let mut backtest = Backtest::new(old, new, span, clock);
     let mut query = TrackQuery {
-        camera: camera.to_owned(),
+        cameras: Some(vec![camera.to_owned()]),
         from,
         to: window.end,
         after_row: 0,

@@ -66,7 +66,7 @@ fn text(
         lines.add("  Snapshot", &format!("http://{api}/api/v1/cameras/{}/snapshot.jpg", camera.id));
         detector(&mut lines, cameras, camera.id.as_str());
         match media_server {
-            Some(server) => streams(&mut lines, server, &camera.id),
+            Some(server) => streams(&mut lines, api, server, &camera.id),
             None => lines.add("  Streams", "none: there is no MediaMTX (see the log above)"),
         }
     }
@@ -83,12 +83,14 @@ fn detector(lines: &mut Lines, cameras: &Cameras, camera: &str) {
     lines.add("  Detector", detector.note.as_ref().unwrap_or(&detector.model));
 }
 
-fn streams(lines: &mut Lines, server: &MediaServer, camera: &config::CameraId) {
-    let addresses = server.addresses(camera, "127.0.0.1");
-    lines.add("  WebRTC", &addresses.webrtc);
-    lines.add("  HLS", &addresses.hls);
-    lines.add("  RTSP", &addresses.rtsp);
-    lines.add("  Play", &format!("ffplay -rtsp_transport tcp -flags low_delay {}", addresses.rtsp));
+/// All of these take a sign-in.
+fn streams(lines: &mut Lines, api: SocketAddr, server: &MediaServer, camera: &config::CameraId) {
+    let rtsp = server.rtsp(camera, "127.0.0.1");
+    lines.add("  WebRTC", &format!("http://{api}/live/{camera}"));
+    lines.add("  HLS", &format!("http://{api}/live/{camera}/index.m3u8"));
+    lines.add("  RTSP", &rtsp);
+    let rtsp = rtsp.replacen("://", "://NAME:PASSWORD@", 1);
+    lines.add("  Play", &format!("ffplay -rtsp_transport tcp -flags low_delay {rtsp}"));
 }
 
 fn announce(lines: &mut Lines, config: &Config, mqtt: &config::MqttConfig) {

@@ -6,6 +6,7 @@
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
 //! | [`spec`] | how a camera's process is run |
 //! | [`open`] | requests that wait for a camera's answer |
+//! | [`news`] | what is followed as it happens: tracks, statistics |
 //! | [`health`] | when a camera process has to be replaced (pure) |
 //!
 //! Channels: connections go from the server to the task of the camera that said hello; status and
@@ -13,6 +14,7 @@
 //! happened goes to the [`crate::recorder`].
 
 mod health;
+pub(crate) mod news;
 mod open;
 mod server;
 mod spec;
@@ -23,9 +25,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::live::LiveTopic;
 use api::status::{CameraStats, CameraStatus};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
+use control::ports::LiveSource;
 use link::CameraOrder;
 use supervise::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +37,7 @@ use tokio::task::JoinSet;
 
 use crate::recorder::{Latencies, Recorder};
 
+use news::CameraNews;
 pub(crate) use server::LinkServer;
 
 /// Requests to a camera that may wait.
@@ -79,6 +84,8 @@ pub(crate) enum Request {
     Rebuild { order: Box<CameraOrder>, reason: String, answer: Answer<()> },
     /// Make the next frame a key frame; a camera that is not up begins with one anyway.
     KeyFrame,
+    /// Look whether somebody follows the tracks; the task looks by itself too, but later.
+    Watch,
 }
 
 /// The front of one camera; cheap to clone.
@@ -86,6 +93,7 @@ pub(crate) enum Request {
 pub(crate) struct CameraHandle {
     requests: mpsc::Sender<Request>,
     view: watch::Receiver<Arc<CameraView>>,
+    news: Arc<CameraNews>,
 }
 
 impl CameraHandle {
@@ -130,6 +138,14 @@ impl CameraHandle {
         let _ = self.requests.send(Request::KeyFrame).await;
     }
 
+    /// The newest of `topic`, from now on; `None` where that is not of a camera.
+    pub(crate) fn follow(&self, topic: LiveTopic) -> Option<LiveSource> {
+        let newest = self.news.follow(topic);
+        // A full queue is looked through soon.
+        let _ = self.requests.try_send(Request::Watch);
+        newest
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, CameraError> {
         let gone = || CameraError::new(ErrorKind::Unavailable, "the camera is being stopped");
         let (answer, answered) = oneshot::channel();
@@ -164,7 +180,8 @@ impl Cameras {
         let asked = ids.map(|id| {
             let (requests, asked) = mpsc::channel(REQUESTS);
             let (_, view) = watch::channel(Arc::default());
-            cameras.insert(id.to_owned(), CameraHandle { requests, view });
+            let news = Arc::default();
+            cameras.insert(id.to_owned(), CameraHandle { requests, view, news });
             asked
         });
         (Self(cameras), asked)
@@ -203,10 +220,12 @@ pub(crate) fn start(
         let (door, connections) = mpsc::channel(1);
         let (requests, asked) = mpsc::channel(REQUESTS);
         let inputs = task::Inputs { connections, requests: asked, shutdown: shutdown.clone() };
-        let (task, view) = task::CameraTask::new(order, &socket, surroundings, inputs);
+        let news = Arc::<CameraNews>::default();
+        let (task, view) =
+            task::CameraTask::new(order, &socket, surroundings, inputs, news.clone());
         tasks.spawn(task.run());
         doors.insert(id.clone(), door);
-        cameras.insert(id, CameraHandle { requests, view });
+        cameras.insert(id, CameraHandle { requests, view, news });
     }
     server.spawn(doors, shutdown.clone(), tasks).context("serving the link to the cameras")?;
     Ok(Cameras(cameras))

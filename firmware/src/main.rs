@@ -43,6 +43,7 @@ mod ports;
 mod recorder;
 mod settings;
 mod viewers;
+mod viewing;
 mod watchdog;
 mod workshop;
 

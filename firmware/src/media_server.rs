@@ -3,13 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::access::Access;
 use anyhow::Context;
 use base::shutdown::Shutdown;
 use config::{CameraId, Config, MediaServerConfig};
 use mediamtx::{
-    Binary, ConfigFile, ControlClient, ControlSecret, PathState, Places, StreamAddresses,
+    Binary, ConfigFile, ControlClient, ControlSecret, Hook, PathState, Places, PublishKey, Relay,
+    Watcher, Way,
 };
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Supervisor};
+
+use crate::viewing::Door;
 
 /// Time between two questions whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -23,54 +27,88 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Found {
     config: MediaServerConfig,
     binary: Binary,
+    secret: ControlSecret,
+    key: PublishKey,
+}
+
+/// Where cameras publish.
+#[derive(Clone, Debug)]
+pub(crate) struct PublishTo {
+    config: MediaServerConfig,
+    key: PublishKey,
+}
+
+impl PublishTo {
+    /// The address for the process of `camera`, with its password.
+    pub(crate) fn url(&self, camera: &CameraId) -> String {
+        mediamtx::publish_url(&self.config, camera, &self.key)
+    }
 }
 
 impl Found {
     /// Looks for the binary. Without one the product runs on without streams, and says so here.
-    pub(crate) async fn look(config: &MediaServerConfig) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(crate) async fn look(config: &MediaServerConfig) -> anyhow::Result<Option<Self>> {
         match Places::of_this_process(config.path.clone()).locate().await {
-            Ok(binary) => Some(Self { config: config.clone(), binary }),
+            Ok(binary) => {
+                let secret = ControlSecret::random();
+                let secret = secret.context("making a secret for MediaMTX's control API")?;
+                let key = PublishKey::random().context("making the passwords of cameras")?;
+                Ok(Some(Self { config: config.clone(), binary, secret, key }))
+            }
             Err(error) => {
                 let error = base::error::chain(&error);
                 tracing::error!(error, "no streams will be served; everything else works");
-                None
+                Ok(None)
             }
         }
     }
 
-    /// Its settings.
-    pub(crate) fn config(&self) -> &MediaServerConfig {
-        &self.config
+    /// Where cameras publish.
+    pub(crate) fn publish_to(&self) -> PublishTo {
+        PublishTo { config: self.config.clone(), key: self.key.clone() }
     }
 
-    /// Starts it for the cameras of `config`; what watches over it is to be spawned.
+    /// Starts it for the cameras of `config` and for viewers whom `access` knows; what watches over it
+    /// is to be spawned.
     ///
     /// # Errors
     /// When its configuration cannot be written.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         self,
         supervisor: &Supervisor,
         config: &Config,
+        access: &Access,
         shutdown: Shutdown,
     ) -> anyhow::Result<(MediaServer, impl Future<Output = ()> + use<>)> {
-        let secret =
-            ControlSecret::random().context("making a secret for MediaMTX's control API")?;
+        let hook = Hook::bind(self.secret.clone()).await;
+        let hook = hook.context("listening for MediaMTX's questions who may come in")?;
         let file = ConfigFile::in_dir(&config.data.dir.join("run"));
         let cameras = config.cameras.iter().map(|camera| &camera.id);
-        file.write(&mediamtx::render(&self.config, cameras, &secret))
+        file.write(&mediamtx::render(&self.config, cameras, &hook.address()))
             .context("configuring MediaMTX")?;
         let mut spec =
             ChildSpec::new("mediamtx", &self.binary.path).args(mediamtx::arguments(file.path()));
         spec.health = Health::Heartbeat { start_within: STARTS_WITHIN, every: SILENCE };
         spec.limits = Limits { oom_score_adj: Some(200), ..Limits::default() };
         spec.log.format = LogFormat::MediaMtx;
+        let door = Door::new(access.clone(), self.secret.clone(), self.key);
         let server = MediaServer(Arc::new(Inner {
-            client: ControlClient::new(self.config.control_listen, secret),
+            client: ControlClient::new(self.config.control_listen, self.secret),
+            relay: Relay::new(&self.config),
             child: supervisor.spawn(spec),
+            door: door.clone(),
             config: self.config,
         }));
+        let answering = hook.run(Arc::new(door.clone()), shutdown.clone());
+        let keeping = door.keep(server.clone(), shutdown.clone());
         let watching = server.clone().watch(shutdown);
-        Ok((server, watching))
+        let all = async {
+            futures::join!(answering, keeping, watching);
+        };
+        Ok((server, all))
     }
 }
 
@@ -82,7 +120,9 @@ pub(crate) struct MediaServer(Arc<Inner>);
 struct Inner {
     config: MediaServerConfig,
     client: ControlClient,
+    relay: Relay,
     child: ChildHandle,
+    door: Door,
 }
 
 impl MediaServer {
@@ -91,9 +131,29 @@ impl MediaServer {
         self.0.child.clone()
     }
 
-    /// Where `camera` is watched, for someone who reaches this machine as `host`.
-    pub(crate) fn addresses(&self, camera: &CameraId, host: &str) -> StreamAddresses {
-        StreamAddresses::new(&self.0.config, camera, host)
+    /// Where `camera` is watched by RTSP, for someone who reaches this machine as `host`.
+    pub(crate) fn rtsp(&self, camera: &CameraId, host: &str) -> String {
+        mediamtx::rtsp_url(&self.0.config, camera, host)
+    }
+
+    /// The way of viewers of WebRTC and HLS.
+    pub(crate) fn relay(&self) -> &Relay {
+        &self.0.relay
+    }
+
+    /// Who lets viewers in.
+    pub(crate) fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    /// Those who watch now; `None` while it does not answer.
+    pub(crate) async fn watchers(&self) -> Option<Vec<Watcher>> {
+        self.0.client.watchers().await.ok()
+    }
+
+    /// Ends a viewer's session; whether it could be asked.
+    pub(crate) async fn kick(&self, way: Way, id: &str) -> bool {
+        self.0.client.kick(way, id).await.is_ok()
     }
 
     /// The streams that are there now; `None` while it does not answer.

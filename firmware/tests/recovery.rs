@@ -184,7 +184,7 @@ fn a_dead_camera_process_leaves_the_api_mqtt_and_other_cameras_up_and_comes_back
     let of_cam = |child: &Proc| child.command.contains("--camera cam");
     let camera = || edgecam.children("edgecam-camera").into_iter().find(of_cam);
     let (victim, _) = until_some("the camera's process runs", LONG, camera);
-    let bystander = Viewer::new(&format!("rtsp://{}/other", edgecam.at().rtsp));
+    let bystander = Viewer::new(&edgecam.rtsp_of("other"));
     until("the other camera is watched", LONG, || bystander.frames().len() >= 10);
     let mosquitto = edgecam.child("mosquitto");
 

@@ -25,7 +25,10 @@ impl Open {
                 ToCamera::Apply { request: number, order: order.clone() },
                 Self::Apply { order, answer, asked },
             )),
-            Request::KeyFrame | Request::Renew { .. } | Request::Rebuild { .. } => None,
+            Request::KeyFrame
+            | Request::Watch
+            | Request::Renew { .. }
+            | Request::Rebuild { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::governor::GovernorStep;
+use api::live::LiveTracks;
 use api::status::{CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::health::complaint;
+use super::news::CameraNews;
 use super::open::Open;
 use super::server::Connection;
 use super::spec::{GRACE, Starter};
@@ -50,6 +52,7 @@ pub(super) struct CameraTask {
     recorder: Recorder,
     latencies: Latencies,
     view: watch::Sender<Arc<CameraView>>,
+    news: Arc<CameraNews>,
     process: Option<Process>,
     heard: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
     open: HashMap<u64, Open>,
@@ -63,6 +66,8 @@ struct Process {
     number: u64,
     pid: u32,
     sender: Sender<ToCamera>,
+    /// Whether it was told that somebody looks at its tracks.
+    watched: bool,
 }
 
 /// Something that the reader of connection `number` heard; `None`: it ended.
@@ -75,6 +80,7 @@ impl CameraTask {
         socket: &Path,
         surroundings: &Surroundings,
         inputs: Inputs,
+        news: Arc<CameraNews>,
     ) -> (Self, watch::Receiver<Arc<CameraView>>) {
         let enabled = is_enabled(&order);
         let starter = Starter {
@@ -104,6 +110,7 @@ impl CameraTask {
             recorder: surroundings.recorder.clone(),
             latencies: surroundings.latencies.clone(),
             view,
+            news,
             process: None,
             heard: mpsc::channel(HEARD),
             open: HashMap::new(),
@@ -132,6 +139,7 @@ impl CameraTask {
                 Some(()) = changed(&mut child) => self.on_child(),
                 _ = tick.tick() => {
                     self.drop_late();
+                    self.watch_tracks().await;
                     self.tell_latencies().await;
                 }
             }
@@ -157,7 +165,8 @@ impl CameraTask {
             );
             return;
         }
-        self.process = Some(Process { number, pid, sender });
+        self.process = Some(Process { number, pid, sender, watched: false });
+        self.watch_tracks().await;
         let heard = self.heard.0.clone();
         tokio::spawn(async move {
             loop {
@@ -216,6 +225,10 @@ impl CameraTask {
             FromCamera::Happened(happening) => self.record_happening(*happening).await,
             FromCamera::Tracks(batch) => self.record_tracks(*batch, blob).await,
             FromCamera::Governed { step, at_ns } => self.record_step(*step, at_ns).await,
+            FromCamera::Live { objects, at_ns } => {
+                let at = Now::read().wall_of(at_ns);
+                self.news.tracks(&self.order.camera, at, LiveTracks { objects });
+            }
             FromCamera::Counts(counts) => {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
@@ -281,6 +294,7 @@ impl CameraTask {
         child.heartbeat_of(process.pid);
         let frame_age = Duration::from_millis(stats.last_frame_age_ms);
         let phase = self.view.borrow().status.phase;
+        self.news.stats(&self.order.camera, &stats);
         self.view.send_modify(|view| Arc::make_mut(view).stats = stats);
         if let Some(reason) = complaint(phase, frame_age, self.since.elapsed()) {
             let child = child.clone();

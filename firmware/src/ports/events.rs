@@ -34,6 +34,9 @@ impl Events for StoredEvents {
             label: query.filter.label,
             kind: query.filter.kind,
             phase: query.filter.phase,
+            zone: query.filter.zone,
+            from: query.filter.from,
+            to: query.filter.to,
             limit: query.limit,
             order,
             ..store::EventQuery::default()

@@ -22,7 +22,7 @@ impl StreamPort {
 }
 
 impl Streams for StreamPort {
-    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>> {
+    fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>> {
         async move {
             let paths = match &self.server {
                 Some(server) => server.paths().await,
@@ -31,17 +31,17 @@ impl Streams for StreamPort {
             let stream = |id: &str| {
                 let path = paths.iter().flatten().find(|path| path.name == id);
                 let at = self.server.as_ref().zip(CameraId::new(id));
-                let at = at.map(|(server, camera)| server.addresses(&camera, host));
+                let below = |path: &str| at.as_ref().map(|_| format!("{base}/live/{id}{path}"));
                 Stream {
                     camera: id.to_owned(),
                     ready: path.is_some_and(|path| path.ready),
                     readers: paths.is_some().then(|| {
                         path.map_or(0, |path| u32::try_from(path.readers.len()).unwrap_or(u32::MAX))
                     }),
-                    rtsp: at.as_ref().map(|at| at.rtsp.clone()),
-                    hls: at.as_ref().map(|at| at.hls_playlist.clone()),
-                    webrtc: at.as_ref().map(|at| at.webrtc.clone()),
-                    whep: at.map(|at| at.whep),
+                    hls: below("/index.m3u8"),
+                    webrtc: below(""),
+                    whep: below("/whep"),
+                    rtsp: at.as_ref().map(|(server, camera)| server.rtsp(camera, host)),
                 }
             };
             Ok(self.cameras.iter().map(|(id, _)| stream(id)).collect())

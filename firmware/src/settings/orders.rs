@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use api::manifest::ModelManifest;
 use api::settings::{CameraSettings, Settings};
-use config::{CameraId, MediaServerConfig};
+use config::CameraId;
 use link::CameraOrder;
 use tokio::sync::watch;
 
+use crate::media_server::PublishTo;
 use crate::models::{ModelChoice, ModelLibrary, Pictures};
 
 /// Makes the orders of camera processes.
@@ -17,7 +18,7 @@ pub(crate) struct OrderMaker {
     library: ModelLibrary,
     choice: watch::Receiver<ModelChoice>,
     data: Arc<Path>,
-    publish_to: Option<MediaServerConfig>,
+    publish_to: Option<PublishTo>,
 }
 
 impl OrderMaker {
@@ -27,7 +28,7 @@ impl OrderMaker {
         library: ModelLibrary,
         choice: watch::Receiver<ModelChoice>,
         data: &Path,
-        publish_to: Option<MediaServerConfig>,
+        publish_to: Option<PublishTo>,
     ) -> Self {
         Self { library, choice, data: data.into(), publish_to }
     }
@@ -64,7 +65,7 @@ impl OrderMaker {
                 .publish_to
                 .as_ref()
                 .zip(CameraId::new(camera))
-                .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
+                .map(|(server, camera)| server.url(&camera)),
             lighter: match note {
                 None => self.library.lighter_than(&choice.manifest),
                 Some(_) => Vec::new(),

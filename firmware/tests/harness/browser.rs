@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http::Api;
+use super::http::{Api, OWNER, PASSWORD};
 use super::measure::until;
 use super::ports;
 
@@ -73,6 +73,16 @@ impl Browser {
     /// Opens `url`.
     pub(crate) fn open(&self, url: &str) {
         self.ask("url", &json!({ "url": url }));
+    }
+
+    /// Signs the owner in, on a page of the device.
+    pub(crate) fn sign_in(&self) {
+        let login = json!({ "username": OWNER, "password": PASSWORD });
+        let script = format!(
+            "return fetch('/api/v1/auth/login', {{ method: 'POST', body: JSON.stringify({login}),
+                headers: {{ 'Content-Type': 'application/json' }} }}).then(answer => answer.status);"
+        );
+        assert_eq!(self.run(&script), 200, "the owner can sign in");
     }
 
     /// Runs `script` in the page and answers what it returns.

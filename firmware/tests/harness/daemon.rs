@@ -237,14 +237,19 @@ impl EdgeCam {
         self.process.id()
     }
 
-    /// The address of the stream of `cam`.
+    /// The address of the stream of `cam`, for its owner.
     pub(crate) fn rtsp(&self) -> String {
-        format!("rtsp://{}/cam", self.at().rtsp)
+        self.rtsp_of("cam")
     }
 
-    /// Whether the stream of `cam` can be read.
+    /// The address of the stream of `camera`, for its owner.
+    pub(crate) fn rtsp_of(&self, camera: &str) -> String {
+        format!("rtsp://test:{}@{}/{camera}", self.token(), self.at().rtsp)
+    }
+
+    /// Whether the stream of `cam` can be read, by its owner.
     pub(crate) fn is_streaming(&self) -> bool {
-        viewer::is_described(self.at().rtsp, "cam")
+        viewer::described(self.at().rtsp, "cam", "test", &self.token()) == Some(200)
     }
 
     /// The REST API.

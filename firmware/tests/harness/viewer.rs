@@ -9,27 +9,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Longest wait for an answer of the media server.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Longest wait for an answer of the media server, which keeps who is refused waiting for 2 s.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// What makes ffmpeg begin with the first frame that it gets. (`nobuffer` would throw away what it
 /// looks at first: the key frame that every new viewer is sent.)
 const AT_ONCE: [&str; 8] =
     ["-rtsp_transport", "tcp", "-flags", "low_delay", "-probesize", "32", "-analyzeduration", "0"];
 
-/// Whether the media server at `server` describes `path`: somebody publishes there.
-pub(crate) fn is_described(server: SocketAddr, path: &str) -> bool {
-    let ask = || -> std::io::Result<bool> {
+/// What the media server at `server` answers to `user` with `password`, who wants to know what is at
+/// `path`: 200 when somebody publishes there. `None`: nothing.
+pub(crate) fn described(server: SocketAddr, path: &str, user: &str, password: &str) -> Option<u16> {
+    let ask = || -> std::io::Result<[u8; 12]> {
         let mut stream = TcpStream::connect_timeout(&server, ANSWERS_WITHIN)?;
         stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
-        write!(
-            stream,
-            "DESCRIBE rtsp://{server}/{path} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
-        )?;
-        let mut line = [0; 16];
+        let mut request = format!("DESCRIBE rtsp://{server}/{path} RTSP/1.0\r\nCSeq: 1\r\n");
+        if !password.is_empty() {
+            let key = STANDARD.encode(format!("{user}:{password}"));
+            request += &format!("Authorization: Basic {key}\r\n");
+        }
+        write!(stream, "{request}Accept: application/sdp\r\n\r\n")?;
+        let mut line = [0; 12];
         stream.read_exact(&mut line)?;
-        Ok(line.starts_with(b"RTSP/1.0 200"))
+        Ok(line)
     };
-    ask().unwrap_or(false)
+    let line = ask().ok()?;
+    std::str::from_utf8(&line).ok()?.strip_prefix("RTSP/1.0 ")?.parse().ok()
 }
 
 /// A viewer that decodes the stream as it comes.

@@ -127,7 +127,7 @@ impl Access {
                 self.last().tokens.insert(id, now);
                 principal
             })),
-            None => Ok(None),
+            Some(Purpose::Ticket) | None => Ok(None),
         }
     }
 
@@ -207,14 +207,21 @@ impl Access {
             last.players.retain(|_, until| *until > Instant::now());
             last.players.insert(key, Instant::now() + KNOWN);
         }
-        let book = self.try_book()?;
-        Ok(Principal {
-            username: username.to_owned(),
-            grant: book.user(username)?.grant.clone(),
-            via: Via::Password,
-            expires_at: None,
-            digest: String::new(),
-        })
+        self.try_book()?.by_password(username)
+    }
+
+    /// Who `principal` is by now, for what goes on after they were recognised, such as watching; `None`:
+    /// their way in has ended, by its time, by being revoked, with their user or with their password.
+    pub fn still(&self, principal: &Principal) -> Option<Principal> {
+        let (book, now) = (self.book()?, base::clock::wall());
+        match principal.via {
+            Via::Session => book.session(&principal.digest, now),
+            Via::Token => book.token(&principal.digest, now).map(|(_, found)| found),
+            Via::Password => {
+                let found = book.by_password(&principal.username).ok();
+                found.filter(|found| found.digest == principal.digest)
+            }
+        }
     }
 
     /// Ends the session of `principal`; a token stays.

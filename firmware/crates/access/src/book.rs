@@ -10,6 +10,7 @@ use ulid::Ulid;
 
 use crate::error::AccessError;
 use crate::principal::{Principal, both, within};
+use crate::secret;
 
 /// Version of the file's format; a newer firmware's file with another one is not touched.
 pub const FORMAT: u32 = 1;
@@ -275,6 +276,21 @@ impl Book {
         caller: &'a Principal,
     ) -> impl Iterator<Item = (&'a Ulid, &'a TokenRow)> {
         self.tokens.iter().filter(|(_, token)| may_see(caller, token))
+    }
+
+    /// Who `username` is, once their password was shown.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn by_password(&self, username: &str) -> Result<Principal, AccessError> {
+        let user = self.user(username)?;
+        Ok(Principal {
+            username: username.to_owned(),
+            grant: user.grant.clone(),
+            via: Via::Password,
+            expires_at: None,
+            digest: secret::digest(&user.password),
+        })
     }
 
     /// The user `username`.

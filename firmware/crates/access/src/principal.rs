@@ -14,7 +14,7 @@ pub struct Principal {
     pub via: Via,
     /// When this way in ends.
     pub expires_at: Option<Timestamp>,
-    /// Digest of the secret that was shown; empty for a password.
+    /// Digest of the secret that was shown; for a password, of its hash: it changes with it.
     pub digest: String,
 }
 

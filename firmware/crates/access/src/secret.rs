@@ -15,6 +15,8 @@ pub enum Purpose {
     Session,
     /// A token of a program.
     Token,
+    /// A viewer's way through to the media server, once and at once; kept nowhere.
+    Ticket,
 }
 
 impl Purpose {
@@ -22,12 +24,13 @@ impl Purpose {
         match self {
             Self::Session => "ecs_",
             Self::Token => "ect_",
+            Self::Ticket => "ecv_",
         }
     }
 
     /// What `secret` says that it opens; `None`: it is none of ours.
     pub fn of(secret: &str) -> Option<Self> {
-        [Self::Session, Self::Token]
+        [Self::Session, Self::Token, Self::Ticket]
             .into_iter()
             .find(|purpose| secret.starts_with(purpose.prefix()))
     }

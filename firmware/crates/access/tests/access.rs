@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use api::access::{Grant, NewToken, NewUser, Role};
+use api::access::{Grant, NewToken, NewUser, Role, UserChange};
 use api::settings::Secret;
 use edgecam_access::{Access, AccessError, NewSession};
 use tempfile::TempDir;
@@ -194,4 +194,30 @@ async fn what_cannot_be_stored_is_not_in_force() {
     let refused = access.add_user(viewer("guard")).await;
     assert!(matches!(refused, Err(AccessError::Store { .. })), "{refused:?}");
     assert_eq!(access.users().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_goes_on_ends_with_the_way_in() {
+    let folder = folder();
+    let (access, owner) = claimed(&folder).await;
+    let new =
+        NewToken { name: "player".into(), role: Role::Viewer, cameras: None, expires_at: None };
+    access.add_user(viewer("guard")).await.unwrap();
+    let guard = access.player("guard", &PASSWORD.into(), HOME).await.unwrap();
+    let made = access.add_token(&owner.principal, new).await.unwrap();
+    let token = access.recognise(made.secret.reveal()).unwrap().unwrap();
+    for principal in [&owner.principal, &guard, &token] {
+        let still = access.still(principal).unwrap();
+        assert_eq!((&still.username, &still.grant), (&principal.username, &principal.grant));
+    }
+    let narrower = UserChange { cameras: Some(Some(vec!["front".into()])), role: None };
+    access.change_user("guard", narrower).await.unwrap();
+    assert_eq!(access.still(&guard).unwrap().grant.cameras, Some(vec!["front".into()]));
+    let other = "another street".into();
+    access.set_password(&owner.principal, "guard", None, &other, HOME).await.unwrap();
+    assert!(access.still(&guard).is_none(), "their password is another");
+    access.remove_token(&owner.principal, &made.token.id.to_string()).await.unwrap();
+    assert!(access.still(&token).is_none());
+    access.logout(&owner.principal).await.unwrap();
+    assert!(access.still(&owner.principal).is_none());
 }

@@ -19,7 +19,7 @@ use crate::daemon::{Daemon, OUTBOX, Out};
 use crate::governor::{Candidate, Governed, Governing, GovernorSetup, interval};
 use crate::meter::{Meter, SharedMeter};
 use crate::models::ModelSource;
-use crate::vision::{Pace, Told, Vision, VisionSetup, from_files};
+use crate::vision::{Pace, Told, Vision, VisionSetup, Watched, from_files};
 
 /// Time between two statistics: also the sign of life that the daemon waits for.
 const STATS_EVERY: Duration = Duration::from_millis(500);
@@ -60,6 +60,7 @@ struct Session {
     events: mpsc::UnboundedReceiver<MediaEvent>,
     vision: Vision,
     told: mpsc::Receiver<Told>,
+    watched: Watched,
     governing: Governing,
     governed: mpsc::UnboundedReceiver<Governed>,
     /// What the encoder was told last, kbit/s.
@@ -100,6 +101,7 @@ impl Session {
             frames: frames.clone(),
             tell: govern,
         };
+        let watched = Watched::default();
         let setup = VisionSetup {
             config: config.clone(),
             model,
@@ -108,6 +110,7 @@ impl Session {
             meter: seen.clone(),
             frames,
             overlay,
+            watched: watched.clone(),
             tell,
         };
         let vision = Vision::start(setup).context("starting the detector's thread")?;
@@ -128,6 +131,7 @@ impl Session {
             pipeline,
             vision,
             told,
+            watched,
             out,
         })
     }
@@ -161,6 +165,7 @@ impl Session {
             }
             ToCamera::Snapshot { request, quality } => self.snapshot(request, quality),
             ToCamera::KeyFrame => self.pipeline.key_frame(),
+            ToCamera::Watch { tracks } => self.watched.set(tracks),
             ToCamera::Stored { latencies_ms } => {
                 let time = |ms: f32| Duration::try_from_secs_f32(ms / 1000.0).ok();
                 self.governing.stored(latencies_ms.into_iter().filter_map(time).collect());
@@ -261,6 +266,11 @@ impl Session {
                 let _ = self.out.send((FromCamera::Tracks(batch), blob)).await;
             }
             Told::Counts(counts) => self.say(FromCamera::Counts(counts)).await,
+            Told::Live(objects, at) => {
+                let at_ns = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+                // Of no worth later.
+                let _ = self.out.try_send((FromCamera::Live { objects, at_ns }, Vec::new()));
+            }
             Told::Detector(detector) => {
                 let (throttled, governor) =
                     (self.detector.throttled.take(), self.detector.governor.take());
@@ -331,7 +341,7 @@ impl Session {
                 Told::Tracks(batch, blob) => {
                     let _ = self.out.send((FromCamera::Tracks(batch), blob)).await;
                 }
-                Told::Counts(_) | Told::Detector(_) | Told::Refused { .. } => {}
+                Told::Live(..) | Told::Counts(_) | Told::Detector(_) | Told::Refused { .. } => {}
             }
         }
         let pipeline = self.pipeline;

@@ -10,7 +10,7 @@ use api::event::{
     CrowdingState, Direction, EndReason, EventType, LineCrossing, ModelRef, Object, Zones,
 };
 use api::status::{Counts, LineCounts, LineTotals, ZoneCounts};
-use domain::{Crossings, HappeningKind, LineId, ObjectSnapshot, TrackId, ZoneId};
+use domain::{Crossings, HappeningKind, Labels, LineId, ObjectSnapshot, Track, TrackId, ZoneId};
 use ulid::Ulid;
 
 /// When the picture of a happening passed where, and which model looked at it.
@@ -79,6 +79,21 @@ impl Names {
             stationary: object.stationary,
             velocity: [object.velocity.x, object.velocity.y],
             age_ms: millis(object.age),
+        }
+    }
+
+    /// `track` as it is at `at`; its class is one of `labels`.
+    pub(crate) fn track(&self, track: &Track, labels: &Labels, at: Duration) -> Object {
+        let bbox = track.bbox.clamped();
+        Object {
+            track_id: link::track_id(self.session, track.id.0),
+            label: labels.name(track.class).to_owned(),
+            score: track.score,
+            top_score: track.top_score,
+            r#box: [bbox.x, bbox.y, bbox.w, bbox.h],
+            stationary: track.stationary,
+            velocity: [track.velocity.x, track.velocity.y],
+            age_ms: millis(at.saturating_sub(track.first_seen)),
         }
     }
 

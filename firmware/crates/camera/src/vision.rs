@@ -22,10 +22,13 @@ mod site;
 mod view_tests;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use api::event::Object;
 use api::status::{Counts, DetectorStatus};
 use base::slot::Slot;
 use config::CameraConfig;
@@ -44,6 +47,8 @@ pub(crate) enum Told {
     Happened(Vec<link::Happening>),
     /// Some seconds of tracks, to be kept.
     Tracks(Box<link::TrackBatch>, Vec<u8>),
+    /// The objects in a picture and its time, for who looks at them now.
+    Live(Vec<Object>, Duration),
     /// The counts changed.
     Counts(Counts),
     /// The detector's status changed.
@@ -71,8 +76,25 @@ pub(crate) struct VisionSetup {
     pub(crate) frames: Slot<Frame>,
     /// Where boxes are drawn.
     pub(crate) overlay: OverlayHandle,
+    /// Whether somebody looks at the tracks as they are.
+    pub(crate) watched: Watched,
     /// Where to tell; the thread waits while it is full.
     pub(crate) tell: tokio::sync::mpsc::Sender<Told>,
+}
+
+/// Whether somebody looks at the tracks as they are; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched(Arc<AtomicBool>);
+
+impl Watched {
+    /// Somebody does, or nobody any more.
+    pub(crate) fn set(&self, watched: bool) {
+        self.0.store(watched, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The front of the thread; dropping it without [`Vision::stop`] leaves it to end with its frames.

@@ -225,6 +225,16 @@ fn media_server(
                       change the media server";
         check.wrong("control_listen", Some(&settings.control_listen), reason);
     }
+    for (field, address, text) in [
+        ("hls_listen", hls_listen, &settings.hls_listen),
+        ("webrtc_listen", webrtc_listen, &settings.webrtc_listen),
+    ] {
+        if address.is_some_and(|address| !address.ip().is_loopback()) {
+            let reason = "must be on loopback, such as 127.0.0.1: viewers come through the API, which \
+                          knows who they are";
+            check.wrong(field, Some(text), reason);
+        }
+    }
     let config = MediaServerConfig {
         path: settings.path.as_ref().map(PathBuf::from),
         rtsp_listen: rtsp_listen?,

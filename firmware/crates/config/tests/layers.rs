@@ -52,6 +52,20 @@ fn every_listener_is_on_loopback_until_the_owner_opens_it() {
 }
 
 #[test]
+fn what_viewers_reach_through_the_api_listens_on_loopback_only() {
+    let open =
+        ["webrtc_listen=0.0.0.0:8889", "hls_listen=[::]:8888", "control_listen=0.0.0.0:9997"];
+    let set = open.map(|one| format!("media_server.{one}"));
+    let set: Vec<_> = set.iter().map(String::as_str).collect();
+    let told = mistakes(&layers(&[], &[], &set));
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told.iter().all(|line| line.contains("must be on loopback")), "{told:?}");
+    let media =
+        ["media_server.rtsp_listen=0.0.0.0:8554", "media_server.webrtc_udp_listen=[::]:8189"];
+    loaded(&layers(&[], &[], &media));
+}
+
+#[test]
 fn the_command_line_wins_over_the_environment_over_the_file() {
     let file =
         file("[cameras.front]\nname = \"file\"\n[cameras.front.encoder]\nbitrate_kbps = 500\n");

@@ -1,6 +1,7 @@
 //! Examples of the OpenAPI document, made of the real types, so that they cannot go out of date.
 
 mod access;
+mod live;
 
 use std::collections::BTreeMap;
 
@@ -52,6 +53,7 @@ mod settings;
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
+    live::put_into(document);
     jobs::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
@@ -211,17 +213,15 @@ fn stats() -> CameraStats {
 }
 
 fn stream() -> Stream {
-    let at = |port: u16, scheme: &str, path: &str| {
-        Some(format!("{scheme}://192.168.1.20:{port}/front{path}"))
-    };
+    let at = |path: &str| Some(format!("https://192.168.1.20:8443/live/front{path}"));
     Stream {
         camera: "front".into(),
         ready: true,
         readers: Some(1),
-        rtsp: at(8554, "rtsp", ""),
-        hls: at(8888, "http", "/index.m3u8"),
-        webrtc: at(8889, "http", "/"),
-        whep: at(8889, "http", "/whep"),
+        rtsp: Some("rtsp://192.168.1.20:8554/front".into()),
+        hls: at("/index.m3u8"),
+        webrtc: at(""),
+        whep: at("/whep"),
     }
 }
 

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::gate::Peer;
 use crate::patch::pointer;
 use crate::problem::{Failure, Fault};
 
@@ -45,15 +46,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        match Path::<HashMap<String, String>>::from_request_parts(parts, state).await {
-            Ok(Path(names)) => Ok(Self(names.into_values().next().unwrap_or_default())),
-            Err(rejection) => Err(Failure::new(Fault::Malformed, rejection.body_text())),
-        }
+        let names = PathNames::from_request_parts(parts, state).await?;
+        Ok(Self(names.0.into_values().next().unwrap_or_default()))
     }
 }
 
-/// The name or address under which the client reached us, without port, IPv6 in brackets.
-pub(crate) struct ReachedAs(pub(crate) String);
+/// Under which name or address the client reached us.
+pub(crate) struct ReachedAs {
+    /// Without port, IPv6 in brackets.
+    pub(crate) host: String,
+    /// The beginning of our addresses as the client sees them, such as `https://192.168.1.20:8443`.
+    pub(crate) base: String,
+}
 
 impl<S: Sync> FromRequestParts<S> for ReachedAs {
     type Rejection = Failure;
@@ -61,8 +65,12 @@ impl<S: Sync> FromRequestParts<S> for ReachedAs {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let given = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = given.and_then(|host| host.parse::<Authority>().ok());
-        let host = host.map_or_else(|| "localhost".to_owned(), |host| host.host().to_owned());
-        Ok(Self(host))
+        let scheme = if Peer::of(&parts.extensions).secure { "https" } else { "http" };
+        let (host, authority) = match &host {
+            Some(authority) => (authority.host(), authority.as_str()),
+            None => ("localhost", "localhost"),
+        };
+        Ok(Self { host: host.to_owned(), base: format!("{scheme}://{authority}") })
     }
 }
 
@@ -100,6 +108,27 @@ impl<S: Send + Sync> FromRequest<S> for MergePatch {
     }
 }
 
+/// Names in the path, by what they are called in its pattern.
+pub(crate) struct PathNames(HashMap<String, String>);
+
+impl PathNames {
+    /// The one that is called `name`.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNames {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Path::<HashMap<String, String>>::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Self(names)),
+            Err(rejection) => Err(Failure::new(Fault::Malformed, rejection.body_text())),
+        }
+    }
+}
+
 /// Which of `types` a body is sent as.
 pub(crate) fn media_type<'a>(headers: &HeaderMap, types: &[&'a str]) -> Result<&'a str, Failure> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -118,18 +147,7 @@ async fn json<S: Send + Sync>(
     state: &S,
     types: &[&str],
 ) -> Result<Value, Failure> {
-    media_type(request.headers(), types)?;
-    let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-        let fault = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
-            _ => Fault::Malformed,
-        };
-        let detail = match fault {
-            Fault::TooLarge => "a body may have at most 1 MiB".to_owned(),
-            _ => format!("the body did not arrive whole: {}", rejection.body_text()),
-        };
-        Failure::new(fault, detail)
-    })?;
+    let body = body(request, state, types).await?;
     let value: Value = serde_json::from_slice(&body)
         .map_err(|error| Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))?;
     // An array would be read as the fields of a struct in their order.
@@ -139,4 +157,24 @@ async fn json<S: Send + Sync>(
     let detail = "must be an object: {\"field\": value, …}".to_owned();
     let errors = vec![FieldProblem { pointer: String::new(), detail }];
     Err(Failure::input("the body is no object; nothing was changed", errors))
+}
+
+/// The body of `request`, which is sent as one of `types`.
+pub(crate) async fn body<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    types: &[&str],
+) -> Result<Bytes, Failure> {
+    media_type(request.headers(), types)?;
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        let fault = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,
+            _ => Fault::Malformed,
+        };
+        let detail = match fault {
+            Fault::TooLarge => "a body may have at most 1 MiB".to_owned(),
+            _ => format!("the body did not arrive whole: {}", rejection.body_text()),
+        };
+        Failure::new(fault, detail)
+    })
 }

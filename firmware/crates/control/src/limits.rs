@@ -29,11 +29,14 @@ pub struct Limits {
     pub burst: NonZeroU32,
     /// Event streams at a time; more are refused, so that plain requests always get through.
     pub streams: usize,
+    /// WebSockets at a time; more are refused.
+    pub sockets: usize,
     /// Longest body in bytes, where nothing else is said.
     pub body: usize,
     /// Longest picture that is sent to be looked at, in bytes.
     pub picture: usize,
-    /// Silence on an event stream after which a comment shows that it lives.
+    /// Silence on an event stream after which a comment shows that it lives; a client of a WebSocket is
+    /// asked for a sign of life as often.
     pub keep_alive: Duration,
     /// How long open requests may take to end after the stop.
     pub drain: Duration,
@@ -52,6 +55,7 @@ impl Default for Limits {
             per_second: PER_SECOND,
             burst: BURST,
             streams: 64,
+            sockets: 64,
             body: 1024 * 1024,
             picture: 8 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use api::event::Event;
+use api::live::{LiveMessage, LiveSubscription};
 use api::problem::{FieldProblem, Problem};
 use api::resources::StreamGap;
 use base::error::ErrorKind;
@@ -36,14 +37,15 @@ use crate::routes;
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
         (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
-        (name = "device", description = "The machine and its streams."),
+        (name = "viewing", description = "Streams: where they are watched, by whom, and the way there."),
+        (name = "device", description = "The machine."),
         (name = "detector", description = "What is looked with: the detector and its models."),
         (name = "jobs", description = "Long work: how far it is, what came of it."),
         (name = "health", description = "For watchdogs and monitoring."),
         (name = "pages", description = "For people."),
     ),
     components(
-        schemas(Problem, Event, StreamGap),
+        schemas(Problem, Event, StreamGap, LiveMessage, LiveSubscription),
         responses(
             Malformed, Unauthenticated, Forbidden, NotFound, Conflict, Outdated, TooLarge,
             UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble

@@ -2,8 +2,11 @@
 //! knows HTTP.
 
 mod jobs;
+mod live;
 mod models;
+mod past;
 mod settings;
+mod viewing;
 
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ use api::resources::{Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
@@ -22,8 +26,11 @@ use crate::problem::Failure;
 
 pub use axum::body::Bytes;
 pub use jobs::{Beginner, Jobs};
+pub use live::{Live, LiveItem, LiveSource};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
+pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
+pub use viewing::{MediaFile, Viewer, Viewing, Whep};
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +83,12 @@ pub struct Ports {
     pub system: Arc<dyn SystemView>,
     /// The media server's streams.
     pub streams: Arc<dyn Streams>,
+    /// Those who watch them.
+    pub viewing: Arc<dyn Viewing>,
+    /// What is followed as it happens.
+    pub live: Arc<dyn Live>,
+    /// The past.
+    pub past: Arc<dyn Past>,
     /// The models.
     pub models: Arc<dyn Models>,
     /// The detector, beside the cameras' own work.
@@ -127,17 +140,27 @@ pub struct EventFilter {
     pub kind: Option<Kind>,
     /// In this place of an event's life.
     pub phase: Option<Phase>,
+    /// About this zone, or of an object that was in it then.
+    pub zone: Option<String>,
+    /// Stored at this time or later.
+    pub from: Option<Timestamp>,
+    /// Stored before this time.
+    pub to: Option<Timestamp>,
 }
 
 impl EventFilter {
-    /// Whether `event` is one of them.
+    /// Whether `event`, stored when it happened, is one of them.
     pub fn matches(&self, event: &Event) -> bool {
+        let zones = || event.zones.current.iter().chain(&event.zones.subject);
         let label = event.object.as_ref().map(|object| object.label.as_str());
         self.within.as_ref().is_none_or(|cameras| cameras.contains(&event.camera))
             && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
             && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)
+            && self.zone.as_ref().is_none_or(|wanted| zones().any(|zone| zone == wanted))
+            && self.from.is_none_or(|from| event.ts >= from)
+            && self.to.is_none_or(|to| event.ts < to)
     }
 }
 
@@ -198,6 +221,7 @@ pub trait SystemView: Send + Sync + 'static {
 /// The media server's streams.
 pub trait Streams: Send + Sync + 'static {
     /// The streams, ordered by camera, with addresses for a client that reached us as `host` (a
-    /// name or an address without port, IPv6 in brackets).
-    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>>;
+    /// name or an address without port, IPv6 in brackets) and this API at `base`, such as
+    /// `https://192.168.1.20:8443`.
+    fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>>;
 }

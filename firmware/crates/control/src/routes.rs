@@ -4,14 +4,17 @@
 //! | module | owns |
 //! |---|---|
 //! | [`health`] | liveness, readiness, metrics |
-//! | [`device`] | version, system, streams |
+//! | [`device`] | version, system |
+//! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
 //! | [`detector`], [`models`] | what is looked with |
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
+//! | [`past`] | stored tracks, counts over time |
 //! | [`seq`] | the number of an announcement, as a caller gives it |
 //! | [`live`] | announcements as they happen |
+//! | [`socket`] | tracks, statistics and jobs as they happen |
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
@@ -30,12 +33,16 @@ pub(crate) mod jobs;
 pub(crate) mod live;
 pub(crate) mod models;
 pub(crate) mod pages;
+pub(crate) mod past;
 pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
+pub(crate) mod socket;
+pub(crate) mod streams;
 pub(crate) mod tokens;
 pub(crate) mod trials;
 pub(crate) mod users;
+pub(crate) mod viewing;
 
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -73,7 +80,16 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
         .routes(routes!(events::get))
         .routes(routes!(live::events))
-        .routes(routes!(device::streams))
+        .routes(routes!(past::tracks))
+        .routes(routes!(past::timeline))
+        .routes(routes!(socket::open))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::sessions))
+        .routes(routes!(streams::kick))
+        .routes(routes!(viewing::page))
+        .routes(routes!(viewing::begin))
+        .routes(routes!(viewing::trickle, viewing::end))
+        .routes(routes!(viewing::file))
         .routes(routes!(trials::backtest))
         .routes(routes!(detector::get, detector::patch))
         .routes(routes!(detector::benchmark))

@@ -153,7 +153,8 @@ impl Bound {
         let secure_port = self.secure_addr().map(|address| address.port());
         let Self { plain, secure, hosts, ports, limits } = self;
         let certificates = ports.certificates.clone();
-        let router = app::router(&App::new(ports, limits, hosts, shutdown.clone()));
+        let app = App::new(ports, limits, hosts, shutdown.clone());
+        let router = app::router(&app);
         let service = Service { router, limits, secure_port };
         let room = Room::new(limits);
         let mut connections = JoinSet::new();
@@ -181,7 +182,12 @@ impl Bound {
             while connections.try_join_next().is_some() {}
         }
         drop((plain, secure));
-        let ended = async { while connections.join_next().await.is_some() {} };
+        let sockets = u32::try_from(limits.sockets).unwrap_or(u32::MAX);
+        let ended = async {
+            while connections.join_next().await.is_some() {}
+            // Connections that became WebSockets have tasks of their own. The semaphore is never closed.
+            let _ = app.sockets.acquire_many(sockets).await;
+        };
         if tokio::time::timeout(limits.drain, ended).await.is_err() {
             let open = connections.len();
             tracing::warn!(open, "requests did not end in time: cut off");

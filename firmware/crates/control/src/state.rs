@@ -37,6 +37,8 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
     pub(crate) streams: Arc<Semaphore>,
+    /// A permit per open WebSocket.
+    pub(crate) sockets: Arc<Semaphore>,
 }
 
 impl FromRef<App> for Ports {
@@ -57,6 +59,7 @@ impl App {
             limits,
             shutdown,
             streams: Arc::new(Semaphore::new(limits.streams)),
+            sockets: Arc::new(Semaphore::new(limits.sockets)),
         }
     }
 }

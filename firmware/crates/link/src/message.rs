@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// Version of the messages; both sides come from one build, so any difference is refused.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// All that a camera process is to do. The settings are complete (every layer merged) and
 /// compiled again by the camera process with the code that `edgecamd` used.
@@ -67,6 +67,11 @@ pub enum ToCamera {
         /// In milliseconds, one for each event.
         latencies_ms: Vec<f32>,
     },
+    /// Whether somebody looks at the tracks as they are: only then [`FromCamera::Live`] is sent.
+    Watch {
+        /// Whether they do.
+        tracks: bool,
+    },
     /// End all open events and leave.
     Stop,
 }
@@ -107,6 +112,14 @@ pub enum FromCamera {
     /// `domain::history::encode` writes it. At most ten seconds, and as soon as nothing is tracked any
     /// more: that much is lost with a process that is killed.
     Tracks(Box<TrackBatch>),
+    /// The objects in a picture that the detector looked at, while [`ToCamera::Watch`] says so. Left
+    /// out where the link is slow: it is of no worth later.
+    Live {
+        /// The objects, by id.
+        objects: Vec<Object>,
+        /// Time of the picture, on the machine's monotonic clock, in nanoseconds.
+        at_ns: u64,
+    },
     /// The governor took a step; to be stored before it is announced.
     Governed {
         /// The step.

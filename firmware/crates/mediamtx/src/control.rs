@@ -1,31 +1,25 @@
 //! The client of MediaMTX's control API.
 //!
-//! One short HTTP/1.1 exchange per question over a new loopback connection, by hyper, which is in
-//! the program already as the ground of the REST API: no connection pool, no TLS, and every wait
-//! has its limit. (ureq would block a thread per question and cannot be given up in between;
-//! reqwest brings a pool and TLS that are of no use here.)
+//! One short exchange per question, and every wait has its limit.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::CameraId;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request, header};
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::error::ControlError;
+use crate::exchange;
 use crate::secret::{ControlSecret, USER};
+use crate::watchers::{Session, Watcher, Way};
 
 /// How long an exchange may take.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 4 << 20;
 /// Entries of a list that are asked for at a time.
 const PAGE: usize = 500;
 
@@ -135,24 +129,25 @@ impl ControlClient {
         Ok(paths.into_iter().map(|path| path.name).collect())
     }
 
-    /// Ends the session of a reader or publisher. One that is gone already is no error.
+    /// All who watch now, by any way.
     ///
     /// # Errors
-    /// When MediaMTX does not answer rightly within 2 s, or cannot end sessions of this kind.
-    pub async fn kick(&self, who: &Reader) -> Result<(), ControlError> {
-        let sessions = match who.kind.as_str() {
-            "rtspSession" => "rtspsessions",
-            "webRTCSession" => "webrtcsessions",
-            "hlsSession" => "hlssessions",
-            other => {
-                return Err(ControlError::Refused {
-                    request: format!("ending a {other}"),
-                    status: 400,
-                    text: "EdgeCam offers no sessions of this kind".into(),
-                });
-            }
-        };
-        match self.ask(Method::POST, &format!("/v3/{sessions}/kick/{}", who.id)).await {
+    /// When it does not answer rightly within 2 s.
+    pub async fn watchers(&self) -> Result<Vec<Watcher>, ControlError> {
+        let mut all = Vec::new();
+        for way in Way::ALL {
+            let sessions: Vec<Session> = self.list(&format!("/v3/{}/list", way.word())).await?;
+            all.extend(sessions.into_iter().filter_map(|session| session.watcher(way)));
+        }
+        Ok(all)
+    }
+
+    /// Ends the session `id` of someone who watches by `way`. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// When MediaMTX does not answer rightly within 2 s.
+    pub async fn kick(&self, way: Way, id: &str) -> Result<(), ControlError> {
+        match self.ask(Method::POST, &format!("/v3/{}/kick/{id}", way.word())).await {
             Ok(_) | Err(ControlError::Refused { status: 404, .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -180,63 +175,19 @@ impl ControlClient {
     }
 
     async fn ask(&self, method: Method, path: &str) -> Result<Bytes, ControlError> {
-        let request = format!("{method} {path}");
-        match timeout(LIMIT, self.exchange(method, path, &request)).await {
-            Ok(result) => result,
-            Err(_) => Err(ControlError::TimedOut { request, limit: LIMIT }),
-        }
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        name: &str,
-    ) -> Result<Bytes, ControlError> {
-        let broken = |source: Box<dyn std::error::Error + Send + Sync>| ControlError::Exchange {
-            request: name.to_owned(),
-            source,
-        };
-        let address = self.address;
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|source| ControlError::Connect { address, source })?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, address.to_string())
-            .header(header::CONNECTION, "close")
-            .header(header::AUTHORIZATION, format!("Bearer {USER}:{}", self.secret.expose()))
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| broken(error.into()))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| broken(error.into()))?;
-        let answer = async {
-            let answer = sender.send_request(request).await.map_err(|e| broken(e.into()))?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-            Ok((status, body.map_err(broken)?.to_bytes()))
-        };
-        // The connection is driven here, not by a task of its own: it ends with the exchange.
-        let (status, body) = drive(connection, answer).await?;
-        if status.is_success() {
+        let name = format!("{method} {path}");
+        let key = format!("Bearer {USER}:{}", self.secret.expose());
+        let request =
+            Request::builder().method(method).uri(path).header(header::AUTHORIZATION, key);
+        let request = request.body(Full::default()).map_err(|error| ControlError::Exchange {
+            request: name.clone(),
+            source: error.into(),
+        })?;
+        let (status, _, body) = exchange::ask(self.address, request, LIMIT).await?;
+        if (200..300).contains(&status) {
             return Ok(body);
         }
-        let text = String::from_utf8_lossy(&body).chars().take(200).collect();
-        Err(ControlError::Refused { request: name.to_owned(), status: status.as_u16(), text })
-    }
-}
-
-/// Completes `answer` while `connection` moves its bytes.
-async fn drive<T>(connection: impl Future, answer: impl Future<Output = T>) -> T {
-    let mut answer = std::pin::pin!(answer);
-    tokio::select! {
-        // The answer first: the connection may end in the same moment.
-        biased;
-        answer = &mut answer => answer,
-        // All bytes are there, or none come any more: the answer knows which.
-        _ = connection => answer.await,
+        Err(ControlError::refused(name, status, &body))
     }
 }
 

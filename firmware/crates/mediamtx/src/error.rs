@@ -62,11 +62,11 @@ impl Kind for WriteError {
     }
 }
 
-/// Why a question to MediaMTX's control API has no answer.
+/// Why a question to MediaMTX has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// It cannot be reached.
-    #[error("reaching MediaMTX's control API at {address}")]
+    #[error("reaching MediaMTX at {address}")]
     Connect {
         /// Where.
         address: SocketAddr,
@@ -75,7 +75,7 @@ pub enum ControlError {
         source: io::Error,
     },
     /// It did not answer in time.
-    #[error("MediaMTX's control API did not answer {request} within {limit:?}")]
+    #[error("MediaMTX did not answer {request} within {limit:?}")]
     TimedOut {
         /// What was asked.
         request: String,
@@ -83,7 +83,7 @@ pub enum ControlError {
         limit: Duration,
     },
     /// The exchange broke.
-    #[error("asking MediaMTX's control API for {request}")]
+    #[error("asking MediaMTX for {request}")]
     Exchange {
         /// What was asked.
         request: String,
@@ -92,7 +92,7 @@ pub enum ControlError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It refused.
-    #[error("MediaMTX's control API answered {request} with status {status}: {text}")]
+    #[error("MediaMTX answered {request} with status {status}: {text}")]
     Refused {
         /// What was asked.
         request: String,
@@ -102,7 +102,7 @@ pub enum ControlError {
         text: String,
     },
     /// The answer is not what this release of MediaMTX gives.
-    #[error("reading the answer of MediaMTX's control API to {request}")]
+    #[error("reading the answer of MediaMTX to {request}")]
     Answer {
         /// What was asked.
         request: String,
@@ -110,6 +110,14 @@ pub enum ControlError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl ControlError {
+    /// The refusal of `request` with what was said in `body`.
+    pub(crate) fn refused(request: String, status: u16, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body).chars().take(200).collect();
+        Self::Refused { request, status, text }
+    }
 }
 
 impl Kind for ControlError {

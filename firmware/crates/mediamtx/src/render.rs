@@ -5,12 +5,12 @@
 //! place. All that MediaMTX switches on by itself and EdgeCam does not need is switched off.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use config::{CameraId, MediaServerConfig};
 use serde_json::{Map, Value, json};
 
-use crate::secret::{ControlSecret, USER};
+use crate::hook::HookAddress;
 
 const HEADER: &str = "# Written by edgecamd at every start and change: do not edit.\n";
 
@@ -18,15 +18,17 @@ const HEADER: &str = "# Written by edgecamd at every start and change: do not ed
 pub fn render<'a>(
     server: &MediaServerConfig,
     cameras: impl IntoIterator<Item = &'a CameraId>,
-    secret: &ControlSecret,
+    hook: &HookAddress,
 ) -> String {
     let cameras: BTreeSet<_> = cameras.into_iter().collect();
     let mut all = json!({
         "logLevel": "info",
         "logDestinations": ["stdout"],
-        "authMethod": "internal",
-        "authInternalUsers": users(server, &cameras, secret),
-        // No other origin may use these from a browser: the players are MediaMTX's own pages.
+        // Whoever comes, for whatever: `edgecamd` says whether they may.
+        "authMethod": "http",
+        "authHTTPAddress": hook.expose(),
+        "authHTTPExclude": [],
+        // Pages in browsers come through `edgecamd` alone.
         "apiAllowOrigins": [],
         "hlsAllowOrigins": [],
         "webrtcAllowOrigins": [],
@@ -62,37 +64,6 @@ fn paths(cameras: &BTreeSet<&CameraId>) -> Value {
     Value::Object(cameras.iter().map(path).collect::<Map<_, _>>())
 }
 
-/// Who may do what: read, everybody (until users exist); publish, this machine, to the paths of
-/// cameras; control, who knows the secret, on this machine.
-fn users(
-    server: &MediaServerConfig,
-    cameras: &BTreeSet<&CameraId>,
-    secret: &ControlSecret,
-) -> Value {
-    let publish = |camera: &&CameraId| json!({ "action": "publish", "path": camera.as_str() });
-    let own = [Some("127.0.0.1".to_owned()), Some("::1".to_owned()), own_ip(server.rtsp_listen)];
-    json!([
-        {
-            "user": USER,
-            "pass": secret.expose(),
-            "ips": ["127.0.0.1", "::1"],
-            "permissions": [{ "action": "api" }],
-        },
-        {
-            "user": "any",
-            "ips": own.into_iter().flatten().collect::<Vec<_>>(),
-            "permissions": cameras.iter().map(publish).collect::<Vec<_>>(),
-        },
-        { "user": "any", "ips": [], "permissions": [{ "action": "read" }] },
-    ])
-}
-
-/// Where a listener has one address that is not loopback, this machine reaches it from there.
-fn own_ip(listen: SocketAddr) -> Option<String> {
-    let ip = listen.ip();
-    (!ip.is_unspecified() && !ip.is_loopback()).then(|| ip.to_string())
-}
-
 fn control(server: &MediaServerConfig) -> Value {
     json!({ "api": true, "apiAddress": server.control_listen.to_string() })
 }
@@ -104,6 +75,8 @@ fn rtsp(server: &MediaServerConfig) -> Value {
         // that ask for UDP first fall back by themselves.
         "rtspTransports": ["tcp"],
         "rtspAddress": server.rtsp_listen.to_string(),
+        // The hook has no digests to compare with.
+        "rtspAuthMethods": ["basic"],
     })
 }
 
@@ -111,6 +84,8 @@ fn hls(server: &MediaServerConfig) -> Value {
     json!({
         "hls": true,
         "hlsAddress": server.hls_listen.to_string(),
+        // The one proxy there is: `edgecamd`, which says who comes.
+        "hlsTrustedProxies": ["127.0.0.1", "::1"],
         // Plays everywhere over plain HTTP. Low-latency HLS does not: Apple's players want HTTPS
         // for it. Who wants low latency takes WebRTC.
         "hlsVariant": "fmp4",
@@ -137,6 +112,7 @@ fn webrtc(server: &MediaServerConfig) -> Value {
     json!({
         "webrtc": true,
         "webrtcAddress": server.webrtc_listen.to_string(),
+        "webrtcTrustedProxies": ["127.0.0.1", "::1"],
         "webrtcLocalUDPAddress": media.to_string(),
         // For networks that let no UDP through.
         "webrtcLocalTCPAddress": media.to_string(),
@@ -149,6 +125,8 @@ fn webrtc(server: &MediaServerConfig) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn server(ip: &str) -> MediaServerConfig {
@@ -167,22 +145,25 @@ mod tests {
         ids.iter().map(|id| CameraId::new(id).unwrap()).collect()
     }
 
+    fn hook() -> HookAddress {
+        HookAddress::fixed("http://edgecam:s3cret@127.0.0.1:9/")
+    }
+
     fn tree(server: &MediaServerConfig, cameras: &[&str]) -> Value {
-        let text = render(server, &ids(cameras), &ControlSecret::fixed("s3cret"));
+        let text = render(server, &ids(cameras), &hook());
         serde_json::from_str(text.strip_prefix(HEADER).unwrap()).unwrap()
     }
 
     #[test]
     fn the_text_is_the_one_that_was_reviewed() {
         let cameras = ids(&["front-door", "yard"]);
-        let text = render(&server("0.0.0.0"), &cameras, &ControlSecret::fixed("s3cret"));
+        let text = render(&server("0.0.0.0"), &cameras, &hook());
         insta::assert_snapshot!("mediamtx", text);
     }
 
     #[test]
     fn the_order_of_cameras_does_not_change_the_text() {
-        let secret = ControlSecret::fixed("x");
-        let text = |names: &[&str]| render(&server("::1"), &ids(names), &secret);
+        let text = |names: &[&str]| render(&server("::1"), &ids(names), &hook());
         assert_eq!(text(&["a", "b"]), text(&["b", "a"]));
     }
 
@@ -190,16 +171,13 @@ mod tests {
     fn a_camera_called_all_does_not_open_every_path() {
         let tree = tree(&server("127.0.0.1"), &["all"]);
         assert_eq!(tree["paths"], json!({ "~^all$": { "source": "publisher" } }));
-        assert_eq!(tree["authInternalUsers"][1]["permissions"][0]["path"], "all");
     }
 
     #[test]
-    fn without_cameras_nobody_may_publish() {
-        let tree = tree(&server("0.0.0.0"), &[]);
-        assert_eq!(
-            (&tree["paths"], &tree["authInternalUsers"][1]["permissions"]),
-            (&json!({}), &json!([]))
-        );
+    fn nobody_comes_past_the_hook() {
+        let tree = tree(&server("0.0.0.0"), &["a"]);
+        assert_eq!((&tree["authMethod"], &tree["authHTTPExclude"]), (&json!("http"), &json!([])));
+        assert_eq!(tree["authHTTPAddress"], hook().expose());
     }
 
     #[test]
@@ -213,12 +191,5 @@ mod tests {
         check("::", true, json!(["::1"]));
         check("127.0.0.1", false, json!(["127.0.0.1"]));
         check("192.168.1.7", false, json!(["192.168.1.7"]));
-    }
-
-    #[test]
-    fn a_camera_may_publish_where_the_server_listens_on_one_address_only() {
-        let tree = tree(&server("192.168.1.7"), &["a"]);
-        let ips = json!(["127.0.0.1", "::1", "192.168.1.7"]);
-        assert_eq!(tree["authInternalUsers"][1]["ips"], ips);
     }
 }

@@ -8,11 +8,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base::shutdown::Stopper;
+use base64::Engine as _;
 use config::{CameraId, MediaServerConfig};
 use edgecam_mediamtx::{
-    ConfigFile, ControlClient, ControlError, ControlSecret, PathState, Places, StreamAddresses,
-    publish_url, reload, render,
+    Action, ConfigFile, ControlClient, ControlError, ControlSecret, Doorkeeper, Hook, HookAddress,
+    PathState, Places, Protocol, PublishKey, Question, Relay, RelayError, Viewer, Way, publish_url,
+    reload, render, rtsp_url,
 };
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -24,9 +29,36 @@ struct Server {
     process: Child,
     config: MediaServerConfig,
     file: ConfigFile,
-    secret: ControlSecret,
+    hook: HookAddress,
+    key: PublishKey,
     control: ControlClient,
+    _stopper: Stopper,
     _folder: tempfile::TempDir,
+}
+
+/// Lets in who has the secrets of this start, and viewers with the password `right`.
+struct Door(ControlSecret, PublishKey);
+
+impl Doorkeeper for Door {
+    fn may(&self, question: Question) -> BoxFuture<'_, bool> {
+        let Question { action, path, protocol, user, password, .. } = question;
+        let may = match action {
+            Action::Api => self.0.opens(&user, &password),
+            Action::Publish => protocol == Protocol::Rtsp && self.1.opens(&path, &user, &password),
+            Action::Read => password == "right",
+            Action::Other => false,
+        };
+        async move { may }.boxed()
+    }
+}
+
+fn viewer(ticket: &str) -> Viewer {
+    Viewer {
+        user: "guard".into(),
+        ticket: ticket.into(),
+        from: [10, 0, 0, 7].into(),
+        user_agent: Some("test".into()),
+    }
 }
 
 impl Drop for Server {
@@ -66,7 +98,7 @@ impl Server {
         // Another test may take a port between its choice and its use.
         for _ in 0..5 {
             let begun = Instant::now();
-            let mut server = Self::spawn(&binary.path, &ids(cameras));
+            let mut server = Self::spawn(&binary.path, &ids(cameras)).await;
             if server.comes_up().await {
                 println!("{test}: MediaMTX answers {:?} after its start", begun.elapsed());
                 return Some(server);
@@ -75,7 +107,7 @@ impl Server {
         panic!("MediaMTX does not start");
     }
 
-    fn spawn(program: &Path, cameras: &[CameraId]) -> Self {
+    async fn spawn(program: &Path, cameras: &[CameraId]) -> Self {
         let [rtsp_listen, hls_listen, webrtc_listen, webrtc_udp_listen, control_listen] =
             free_addresses();
         let config = MediaServerConfig {
@@ -88,8 +120,13 @@ impl Server {
         };
         let folder = tempfile::tempdir().unwrap();
         let file = ConfigFile::in_dir(folder.path());
-        let secret = ControlSecret::random().unwrap();
-        file.write(&render(&config, cameras, &secret)).unwrap();
+        let (secret, key) = (ControlSecret::random().unwrap(), PublishKey::random().unwrap());
+        let hook = Hook::bind(secret.clone()).await.unwrap();
+        let hook_address = hook.address();
+        file.write(&render(&config, cameras, &hook_address)).unwrap();
+        let (stopper, shutdown) = base::shutdown::channel();
+        let door = Door(secret.clone(), key.clone());
+        tokio::spawn(hook.run(std::sync::Arc::new(door), shutdown));
         let process = Command::new(program)
             .args(edgecam_mediamtx::arguments(file.path()))
             .env_clear()
@@ -97,8 +134,9 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let control = ControlClient::new(control_listen, secret.clone());
-        Self { process, config, file, secret, control, _folder: folder }
+        let control = ControlClient::new(control_listen, secret);
+        let hook = hook_address;
+        Self { process, config, file, hook, key, control, _stopper: stopper, _folder: folder }
     }
 
     /// Waits until it answers; false when it ends instead.
@@ -114,15 +152,19 @@ impl Server {
         true
     }
 
-    /// What it answers to someone who wants to publish H.264 at `path`.
-    async fn announce(&self, path: &str) -> String {
+    /// What it answers to someone who wants to publish H.264 at `path` with the password of the camera
+    /// `as_camera`.
+    async fn announce(&self, path: &str, as_camera: &str) -> String {
         let url = format!("rtsp://{}/{path}", self.config.rtsp_listen);
+        let with_password = publish_url(&self.config, &ids(&[as_camera])[0], &self.key);
+        let both = with_password.split(['/', '@']).nth(2).unwrap();
+        let basic = base64::engine::general_purpose::STANDARD.encode(both);
         let sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
                    m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
                    a=fmtp:96 packetization-mode=1\r\na=control:trackID=0\r\n";
         let request = format!(
-            "ANNOUNCE {url} RTSP/1.0\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n\
-             Content-Length: {}\r\n\r\n{sdp}",
+            "ANNOUNCE {url} RTSP/1.0\r\nCSeq: 1\r\nAuthorization: Basic {basic}\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             sdp.len()
         );
         let mut stream = TcpStream::connect(self.config.rtsp_listen).await.unwrap();
@@ -173,66 +215,46 @@ fn publish(url: &str) -> Player {
     ffmpeg(&args)
 }
 
-/// The head and body of what is at `url`, after redirections, as a page from elsewhere would ask.
-async fn http_get(url: &str) -> (String, Vec<u8>) {
-    let (host, mut path) = split(url);
-    for _ in 0..3 {
-        let mut stream = TcpStream::connect(&host).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nOrigin: http://evil.example\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        match head.lines().find_map(|line| line.strip_prefix("Location: ")) {
-            Some(location) => path = location.to_owned(),
-            None => return (head, answer[end + 4..].to_vec()),
-        }
-    }
-    panic!("{url} leads nowhere");
-}
-
-fn split(url: &str) -> (String, String) {
-    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    (host.to_owned(), format!("/{path}"))
-}
-
-/// What MediaMTX answers to a browser that wants to see the stream.
-async fn whep(url: &str) -> String {
-    let offer = format!(
+/// The offer of a browser that wants to see a stream.
+fn offer() -> String {
+    format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
          m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=ice-ufrag:abcd\r\n\
          a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n\
          a=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n\
          a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n",
         ["AA"; 32].join(":")
-    );
-    let (host, path) = split(url);
-    let request = format!(
-        "POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/sdp\r\n\
-         Content-Length: {}\r\n\r\n{offer}",
-        offer.len()
-    );
-    let mut stream = TcpStream::connect(&host).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.contains(" 201 "), "{answer}");
-    answer
+    )
 }
 
-/// The first entry of the HLS playlist at `url`, as a whole URL.
-async fn first_entry(url: &str) -> String {
-    let (head, playlist) = http_get(url).await;
-    assert!(head.contains(" 200 "), "{url}: {head}");
-    let cors = "access-control-allow-origin";
-    assert!(!head.to_ascii_lowercase().contains(cors), "{head}");
-    let text = String::from_utf8(playlist).unwrap();
+/// A file of the HLS stream, whole.
+async fn hls(relay: &Relay, camera: &CameraId, entry: &str) -> Vec<u8> {
+    let (name, query) = entry.split_once('?').unwrap_or((entry, ""));
+    let session = query.strip_prefix("session=");
+    let file = match name {
+        "index.m3u8" => relay.index(camera, &viewer("right")).await.unwrap(),
+        name => relay
+            .file(camera, viewer("right").from, name, session)
+            .await
+            .unwrap_or_else(|e| panic!("{entry}: {e}")),
+    };
+    let body: Vec<_> = file.map(Result::unwrap).collect().await;
+    body.concat()
+}
+
+/// The first entry of a playlist.
+fn first_entry(playlist: &[u8]) -> String {
+    let text = String::from_utf8(playlist.to_vec()).unwrap();
     assert!(text.starts_with("#EXTM3U"), "{text}");
-    let entry = text.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap();
-    let (folder, _) = url.rsplit_once('/').unwrap();
-    format!("{folder}/{entry}")
+    text.lines().find(|line| !line.is_empty() && !line.starts_with('#')).unwrap().to_owned()
+}
+
+fn has_ffmpeg(test: &str) -> bool {
+    let there = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
+    if !there {
+        println!("skipped: {test}: ffmpeg is not installed");
+    }
+    there
 }
 
 #[tokio::test]
@@ -276,14 +298,14 @@ fn listening(pid: u32, protocol: &str) -> BTreeSet<u16> {
 }
 
 #[tokio::test]
-async fn only_known_cameras_may_be_published() {
-    let test = "only_known_cameras_may_be_published";
+async fn only_known_cameras_may_be_published_and_each_by_its_own_process() {
+    let test = "only_known_cameras_may_be_published_and_each_by_its_own_process";
     let Some(server) = Server::start(test, &["yard", "all"]).await else { return };
-    assert_eq!(server.announce("yard").await, "RTSP/1.0 200 OK");
-    assert_eq!(server.announce("all").await, "RTSP/1.0 200 OK");
-    for unknown in ["stranger", "yard/x", "all/x", "xall", ""] {
-        let answer = server.announce(unknown).await;
-        assert!(!answer.contains(" 200 "), "{unknown}: {answer}");
+    assert_eq!(server.announce("yard", "yard").await, "RTSP/1.0 200 OK");
+    assert_eq!(server.announce("all", "all").await, "RTSP/1.0 200 OK");
+    for (path, by) in [("yard", "all"), ("all", "yard"), ("stranger", "stranger"), ("", "yard")] {
+        let answer = server.announce(path, by).await;
+        assert!(!answer.contains(" 200 "), "{path} by {by}: {answer}");
     }
 }
 
@@ -301,51 +323,106 @@ async fn control_needs_the_secret() {
     );
 }
 
-#[tokio::test]
-async fn a_stream_is_served_by_rtsp_and_hls_and_its_readers_are_known() {
-    let test = "a_stream_is_served_by_rtsp_and_hls_and_its_readers_are_known";
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_read_by_those_who_may_and_they_are_known_and_can_be_sent_away() {
+    let test = "a_stream_is_read_by_those_who_may_and_they_are_known_and_can_be_sent_away";
     let Some(server) = Server::start(test, &["yard"]).await else { return };
-    if Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: {test}: ffmpeg is not installed");
+    if !has_ffmpeg(test) {
         return;
     }
     let camera = &ids(&["yard"])[0];
     let before = server.control.path(camera).await.unwrap();
     assert!(before.is_none_or(|path| !path.ready && path.readers.is_empty()));
-    let _publisher = publish(&publish_url(&server.config, camera));
+    let _publisher = publish(&publish_url(&server.config, camera, &server.key));
     let path = server.until(camera, |path| path.ready && path.bytes_in > 0).await;
     assert_eq!(path.source.unwrap().kind, "rtspSession");
+    assert!(server.control.watchers().await.unwrap().is_empty(), "who publishes does not watch");
 
-    let addresses = StreamAddresses::new(&server.config, camera, "127.0.0.1");
+    let address = rtsp_url(&server.config, camera, "127.0.0.1");
+    for stranger in ["", "guard:wrong@"] {
+        let address = address.replace("//", &format!("//{stranger}"));
+        let mut reader = ffmpeg(&["-loglevel", "quiet", "-i", &address, "-f", "null", "-"]);
+        assert!(!reader.0.wait().unwrap().success(), "{stranger}");
+    }
     // The default of most players: UDP first, then TCP.
-    let mut reader = ffmpeg(&["-i", &addresses.rtsp, "-f", "null", "-"]);
-    let path = server.until(camera, |path| !path.readers.is_empty() && path.bytes_out > 0).await;
+    let address = address.replace("//", "//guard:right@");
+    let mut reader = ffmpeg(&["-loglevel", "quiet", "-i", &address, "-f", "null", "-"]);
+    server.until(camera, |path| !path.readers.is_empty() && path.bytes_out > 0).await;
     assert_eq!(server.control.paths().await.unwrap().len(), 1);
-    server.control.kick(&path.readers[0]).await.unwrap();
+    let watchers = server.control.watchers().await.unwrap();
+    let [watcher] = &watchers[..] else { panic!("{watchers:?}") };
+    assert_eq!((watcher.way, watcher.camera.as_str()), (Way::Rtsp, "yard"));
+    assert!(watcher.remote.starts_with("127.0.0.1:"), "{watcher:?}");
+    assert_eq!((watcher.transport.as_deref(), watcher.lost), (Some("tcp"), Some(0)));
+    server.control.kick(watcher.way, &watcher.id).await.unwrap();
     server.until(camera, |path| path.readers.is_empty()).await;
     reader.0.wait().unwrap();
-    server.control.kick(&path.readers[0]).await.unwrap();
+    server.control.kick(watcher.way, &watcher.id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hls_and_webrtc_are_relayed_for_those_who_may() {
+    let test = "hls_and_webrtc_are_relayed_for_those_who_may";
+    let Some(server) = Server::start(test, &["yard"]).await else { return };
+    if !has_ffmpeg(test) {
+        return;
+    }
+    let camera = &ids(&["yard"])[0];
+    let relay = Relay::new(&server.config);
+    let offer = offer();
+    let early = relay.begin(camera, &viewer("right"), offer.clone().into()).await;
+    assert!(matches!(early, Err(RelayError::NoStream)), "{early:?}");
+    let early = relay.index(camera, &viewer("right")).await;
+    assert!(matches!(early, Err(RelayError::NoStream)), "{early:?}");
+    let _publisher = publish(&publish_url(&server.config, camera, &server.key));
+    server.until(camera, |path| path.ready && path.bytes_in > 0).await;
 
     let begun = Instant::now();
-    let variant = first_entry(&addresses.hls_playlist).await;
-    let segment = first_entry(&variant).await;
-    let (head, body) = http_get(&segment).await;
-    println!("first HLS segment, {} bytes, after {:?}", body.len(), begun.elapsed());
-    assert!(head.contains("video/mp4") && body.windows(4).any(|w| w == b"moof"), "{head}");
-    for page in [&addresses.hls, &addresses.webrtc] {
-        let (head, body) = http_get(page).await;
-        let is_page = body.to_ascii_lowercase().starts_with(b"<!doctype html>");
-        assert!(head.contains(" 200 ") && is_page, "{page}: {head}");
+    let index = hls(&relay, camera, "index.m3u8").await;
+    let variant = first_entry(&index);
+    let playlist = hls(&relay, camera, &variant).await;
+    let segment = hls(&relay, camera, &first_entry(&playlist)).await;
+    println!("first HLS segment, {} bytes, after {:?}", segment.len(), begun.elapsed());
+    assert!(segment.windows(4).any(|w| w == b"moof"));
+    let name = variant.split('?').next().unwrap();
+    for (name, session) in [(name, None), (name, Some("6c0e7f9e-9d2b-4a51-8d0b-3f6b0c1d2e3f"))] {
+        let lost = relay.file(camera, viewer("right").from, name, session).await;
+        assert!(matches!(lost, Err(RelayError::NoFile)), "{lost:?}");
     }
+    let (_, session) = variant.split_once("?session=").unwrap();
+    let elsewhere = relay.file(camera, [10, 0, 0, 8].into(), name, Some(session)).await;
+    assert!(matches!(elsewhere, Err(RelayError::NoFile)), "a session is of one address");
 
+    let answer = relay.begin(camera, &viewer("right"), offer.clone().into()).await.unwrap();
+    let text = String::from_utf8(answer.sdp.to_vec()).unwrap();
     // A browser on this machine is told the way to the media listener, by UDP and by TCP.
-    let answer = whep(&addresses.whep).await;
     let media = server.config.webrtc_udp_listen;
     let place = format!(" {} {} typ host", media.ip(), media.port());
     for transport in [" udp ", " tcp "] {
-        let mut candidates = answer.lines().filter(|line| line.starts_with("a=candidate:"));
+        let mut candidates = text.lines().filter(|line| line.starts_with("a=candidate:"));
         let told = candidates.any(|line| line.contains(transport) && line.contains(&place));
-        assert!(told, "{transport}: {answer}");
+        assert!(told, "{transport}: {text}");
+    }
+    let candidate = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+        a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\n";
+    relay.trickle(camera, &answer.session, candidate.into()).await.unwrap();
+    let odd = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+    let odd = relay.trickle(camera, &answer.session, odd.into()).await;
+    assert!(matches!(odd, Err(RelayError::Refused(_))), "{odd:?}");
+    relay.end(camera, &answer.session).await.unwrap();
+    for _ in 0..2 {
+        let gone = relay.end(camera, &answer.session).await;
+        assert!(matches!(gone, Err(RelayError::NoSession)), "{gone:?}");
+    }
+    let odd = relay.begin(camera, &viewer("right"), "no SDP".into()).await;
+    assert!(matches!(odd, Err(RelayError::Refused(_))), "{odd:?}");
+
+    for wrong in [viewer("wrong"), viewer("")] {
+        let refused = relay.begin(camera, &wrong, offer.clone().into()).await;
+        assert!(matches!(refused, Err(RelayError::Server(_))), "{refused:?}");
+        let refused = relay.index(camera, &wrong).await;
+        assert!(matches!(refused, Err(RelayError::Server(_))), "{refused:?}");
     }
 }
 
@@ -356,7 +433,7 @@ async fn a_new_camera_needs_no_restart_and_disturbs_no_other() {
     let started = server.control.info().await.unwrap().started;
     let yard = &ids(&["yard"])[0];
     let with_ffmpeg = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    let _publisher = with_ffmpeg.then(|| publish(&publish_url(&server.config, yard)));
+    let _publisher = with_ffmpeg.then(|| publish(&publish_url(&server.config, yard, &server.key)));
     let mut session = None;
     if with_ffmpeg {
         session = server.until(yard, |path| path.ready).await.source;
@@ -364,13 +441,13 @@ async fn a_new_camera_needs_no_restart_and_disturbs_no_other() {
     // In quick succession: MediaMTX overlooks changes within a second of the one before.
     for names in [&["yard", "door"][..], &["yard", "door", "roof"], &["yard"], &["yard", "roof"]] {
         let cameras = ids(names);
-        let text = render(&server.config, &cameras, &server.secret);
+        let text = render(&server.config, &cameras, &server.hook);
         let begun = Instant::now();
         reload::reload(&server.file, &text, &cameras, &server.control).await.unwrap();
         println!("{} cameras taken over in {:?}", names.len(), begun.elapsed());
         for name in ["door", "roof"] {
             let wanted = names.contains(&name);
-            let answer = server.announce(name).await;
+            let answer = server.announce(name, name).await;
             assert_eq!(answer == "RTSP/1.0 200 OK", wanted, "{names:?} {name}: {answer}");
         }
     }

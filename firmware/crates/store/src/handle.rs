@@ -12,7 +12,8 @@ use ulid::Ulid;
 use crate::error::StoreError;
 use crate::read::Read;
 use crate::types::{
-    CloseReason, EventQuery, NewEvent, NewTracks, OutboxRow, OutboxStatus, SeqBounds, Stored,
+    CloseReason, Count, CountQuery, EventQuery, NewEvent, NewTracks, OutboxRow, OutboxStatus,
+    SeqBounds, Stored,
 };
 use crate::worker::Write;
 
@@ -138,6 +139,14 @@ impl StoreHandle {
     /// When the database cannot be read.
     pub async fn bounds(&self) -> Result<SeqBounds, StoreError> {
         self.read(|answer| Read::Bounds { answer }).await
+    }
+
+    /// How many events began when.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn counts(&self, query: CountQuery) -> Result<Vec<Count>, StoreError> {
+        self.read(|answer| Read::Counts { query, answer }).await
     }
 
     /// The oldest announcements that wait for the broker and have a `seq` greater than `seq`.

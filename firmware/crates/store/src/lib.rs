@@ -45,6 +45,7 @@ pub use handle::{StoreHandle, StoreThreads};
 pub use open::Store;
 pub use tracks::TrackReader;
 pub use types::{
-    CloseReason, EventQuery, NewEvent, NewTracks, Order, OutboxPolicy, OutboxRow, OutboxStatus,
-    SeqBounds, StoreOptions, Stored, StoredTracks, TrackLimits, TrackQuery,
+    CloseReason, Count, CountQuery, EventQuery, NewEvent, NewTracks, Order, OutboxPolicy,
+    OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored, StoredTracks, TrackLimits,
+    TrackQuery,
 };

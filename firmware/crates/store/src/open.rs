@@ -21,8 +21,12 @@ use crate::worker::{self, Out, Worker};
 pub(crate) const FILE: &str = "events.db";
 
 /// Migrations: the n-th makes schema n out of schema n - 1. Only ever added to.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Commands that may wait for each thread before their senders wait.
 const QUEUE: usize = 1_024;

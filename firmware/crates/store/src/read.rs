@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use api::access::AuditEntry;
 use api::event::Event;
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
 use crate::error::StoreError;
-use crate::sql::{from_column, to_column, word};
-use crate::types::{EventQuery, Order, OutboxRow, SeqBounds};
+use crate::sql::{from_column, listed, to_column, word};
+use crate::types::{Count, CountQuery, EventQuery, Order, OutboxRow, SeqBounds};
 use crate::write::{decode, open_bodies};
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -25,6 +26,7 @@ pub(crate) enum Read {
     Event { id: Ulid, answer: Answer<Vec<Event>> },
     OpenEvents { camera: Option<String>, answer: Answer<Vec<Event>> },
     Bounds { answer: Answer<SeqBounds> },
+    Counts { query: CountQuery, answer: Answer<Vec<Count>> },
     Audit { before: Option<u64>, limit: usize, answer: Answer<Vec<AuditEntry>> },
     OutboxAfter { seq: u64, limit: usize, answer: Answer<Vec<OutboxRow>> },
     Stop,
@@ -54,6 +56,7 @@ impl Reader {
                 drop(answer.send(self.outbox_after(seq, limit)));
             }
             Read::Bounds { answer } => drop(answer.send(self.bounds())),
+            Read::Counts { query, answer } => drop(answer.send(self.counts(&query))),
             Read::Audit { before, limit, answer } => {
                 drop(answer.send(self.audit(before, limit)));
             }
@@ -67,6 +70,14 @@ impl Reader {
             statement.query_map(params_from_iter(values), seq_and_body)?.collect()
         });
         self.decode_all(rows, "listing events")
+    }
+
+    fn counts(&mut self, query: &CountQuery) -> Result<Vec<Count>, StoreError> {
+        let (sql, values) = select_counts(query);
+        let rows = self.connection.prepare_cached(&sql).and_then(|mut statement| {
+            statement.query_map(params_from_iter(values), count_of)?.collect()
+        });
+        rows.map_err(|e| self.fail("counting events", e))
     }
 
     fn event(&mut self, id: Ulid) -> Result<Vec<Event>, StoreError> {
@@ -147,31 +158,101 @@ fn seq_and_body(row: &rusqlite::Row<'_>) -> rusqlite::Result<(u64, String)> {
 /// The statement of `query` and its values. The text depends only on which filters are there, so
 /// that it can be prepared once.
 fn select_events(query: &EventQuery) -> (String, Vec<Value>) {
-    let mut sql = "SELECT seq, body FROM events WHERE 1".to_owned();
-    let mut values = Vec::new();
-    let mut filter = |condition: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
-            values.push(value);
-        }
-    };
+    let mut filter = Filter::default();
     let number = |seq| Value::Integer(to_column(seq));
-    filter("seq > ?", query.after_seq.map(number));
-    filter("seq < ?", query.before_seq.map(number));
-    let listed = |list: &Vec<String>| Value::Text(serde_json::to_string(list).unwrap_or_default());
-    filter("camera IN (SELECT value FROM json_each(?))", query.cameras.as_ref().map(listed));
-    filter("camera = ?", query.camera.clone().map(Value::Text));
-    filter("label = ?", query.label.clone().map(Value::Text));
-    filter("kind = ?", query.kind.map(|kind| Value::Text(word(kind))));
-    filter("event_type = ?", query.event_type.map(|event_type| Value::Text(word(event_type))));
-    filter("phase = ?", query.phase.map(|phase| Value::Text(word(phase))));
-    sql.push_str(match query.order {
-        Order::OldestFirst => " ORDER BY seq LIMIT ?",
-        Order::NewestFirst => " ORDER BY seq DESC LIMIT ?",
-    });
+    filter.add("seq > ?", query.after_seq.map(number));
+    filter.add("seq < ?", query.before_seq.map(number));
+    filter.cameras(query.cameras.as_ref());
+    filter.add("camera = ?", query.camera.clone().map(Value::Text));
+    filter.add("label = ?", query.label.clone().map(Value::Text));
+    filter.add("kind = ?", query.kind.map(|kind| Value::Text(word(kind))));
+    filter.add("event_type = ?", query.event_type.map(|one| Value::Text(word(one))));
+    filter.add("phase = ?", query.phase.map(|phase| Value::Text(word(phase))));
+    let zone = query.zone.as_ref().map(|zone| Value::Text(format!("/{zone}/")));
+    filter.add("zones IS NOT NULL AND instr(zones, ?)", zone);
+    filter.times(query.from, query.to);
+    let order = match query.order {
+        Order::OldestFirst => "ORDER BY seq",
+        Order::NewestFirst => "ORDER BY seq DESC",
+    };
+    // The planner knows neither how few are left by a time nor how long announcements are.
+    let index = match query {
+        EventQuery { from: None, to: None, zone: None, .. } => None,
+        EventQuery { from: None, to: None, .. } => Some("events_by_zone"),
+        _ => Some("events_by_time"),
+    };
+    let Filter { text, mut values } = filter;
+    let sql = match index {
+        None => format!("SELECT seq, body FROM events WHERE 1{text} {order} LIMIT ?"),
+        Some(index) => format!(
+            "SELECT seq, body FROM events WHERE seq IN (
+               SELECT seq FROM events INDEXED BY {index} WHERE 1{text} {order} LIMIT ?) {order}"
+        ),
+    };
     values.push(number(query.limit.min(EventQuery::MAX_LIMIT) as u64));
     (sql, values)
+}
+
+/// Conditions of a statement, and their values.
+#[derive(Default)]
+struct Filter {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Filter {
+    fn add(&mut self, condition: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.text.push_str(" AND ");
+            self.text.push_str(condition);
+            self.values.push(value);
+        }
+    }
+
+    fn cameras(&mut self, cameras: Option<&Vec<String>>) {
+        let cameras = cameras.map(|cameras| Value::Text(listed(cameras)));
+        self.add("camera IN (SELECT value FROM json_each(?))", cameras);
+    }
+
+    fn times(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) {
+        let time = |time: Timestamp| Value::Integer(time.as_millisecond());
+        self.add("stored_ms >= ?", from.map(time));
+        self.add("stored_ms < ?", to.map(time));
+    }
+}
+
+/// The statement of `query` and its values.
+fn select_counts(query: &CountQuery) -> (String, Vec<Value>) {
+    let mut filter = Filter::default();
+    filter.times(Some(query.from), Some(query.to));
+    filter.cameras(query.cameras.as_ref());
+    filter.add("label = ?", query.label.clone().map(Value::Text));
+    filter.add("kind = ?", query.kind.map(|kind| Value::Text(word(kind))));
+    let Filter { text, values } = filter;
+    // An event begins with its first announcement.
+    let sql = format!(
+        "SELECT (stored_ms - ?) / ? AS bucket, camera, label, kind, count(*)
+         FROM events INDEXED BY events_by_time WHERE phase = 'new'{text}
+         GROUP BY bucket, camera, label, kind ORDER BY bucket, camera, label, kind"
+    );
+    let width = i64::try_from(query.bucket.as_millis()).unwrap_or(i64::MAX).max(1000);
+    let first = [query.from.as_millisecond(), width].map(Value::Integer);
+    (sql, first.into_iter().chain(values).collect())
+}
+
+fn count_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Count> {
+    let kind: String = row.get(3)?;
+    let bad = |error: serde_json::Error| {
+        let source = Box::new(error);
+        rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, source)
+    };
+    Ok(Count {
+        bucket: from_column(row.get(0)?),
+        camera: row.get(1)?,
+        label: row.get(2)?,
+        kind: serde_json::from_value(kind.into()).map_err(bad)?,
+        events: from_column(row.get(4)?),
+    })
 }
 
 /// Runs until `Stop` or until nobody can ask any more.

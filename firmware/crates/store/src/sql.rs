@@ -12,6 +12,12 @@ pub(crate) fn word<T: Serialize>(value: T) -> String {
     }
 }
 
+/// Names as a value for `json_each`.
+pub(crate) fn listed(names: &Vec<String>) -> String {
+    // Infallible: texts have a JSON.
+    serde_json::to_string(names).unwrap_or_default()
+}
+
 /// A count or `seq` for a column.
 pub(crate) fn to_column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
@@ -20,6 +26,12 @@ pub(crate) fn to_column(value: u64) -> i64 {
 /// A count or `seq` from a column.
 pub(crate) fn from_column(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// Names of zones for a column; null where there are none.
+pub(crate) fn zones_column<'a>(zones: impl Iterator<Item = &'a String>) -> Option<String> {
+    let zones = zones.fold(String::new(), |all, zone| all + "/" + zone);
+    (!zones.is_empty()).then(|| zones + "/")
 }
 
 /// What a closing announcement says happened.
@@ -50,6 +62,13 @@ mod tests {
         for event_type in EventType::ALL {
             assert!(!word(event_type).is_empty());
         }
+    }
+
+    #[test]
+    fn each_zone_stands_between_two_slashes() {
+        let zones = ["door".to_owned(), "yard".to_owned()];
+        assert_eq!(zones_column(zones.iter()).as_deref(), Some("/door/yard/"));
+        assert_eq!(zones_column([].iter()), None);
     }
 
     #[test]

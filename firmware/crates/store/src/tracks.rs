@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::StoreError;
-use crate::sql::{from_column, to_column};
+use crate::sql::{from_column, listed, to_column};
 use crate::types::{NewTracks, StoredTracks, TrackLimits, TrackQuery};
 use crate::write::Filling;
 
@@ -119,9 +119,10 @@ impl TrackReader {
 fn list(connection: &Connection, query: &TrackQuery) -> rusqlite::Result<Vec<StoredTracks>> {
     // The rows come in the order of time, but for a clock that was set: the index tells between which
     // ones to look.
-    let sql = "SELECT t.row, t.session, s.id, s.labels, t.from_ms, t.to_ms, t.body
+    let sql = "SELECT t.row, t.session, s.id, s.labels, t.from_ms, t.to_ms, t.body, s.camera
                FROM track_stretches t JOIN track_sessions s ON s.number = t.session
-               WHERE s.camera = ?1 AND t.from_ms < ?2 AND t.to_ms >= ?3 AND t.row > ?4
+               WHERE (?1 IS NULL OR s.camera IN (SELECT value FROM json_each(?1)))
+                 AND t.from_ms < ?2 AND t.to_ms >= ?3 AND t.row > ?4
                  AND t.row >= (SELECT min(row) FROM track_stretches
                                WHERE to_ms >= ?3 AND from_ms < ?2)
                  AND t.row <= (SELECT max(row) FROM track_stretches
@@ -129,7 +130,7 @@ fn list(connection: &Connection, query: &TrackQuery) -> rusqlite::Result<Vec<Sto
                ORDER BY t.row LIMIT ?5";
     let limit = query.limit.min(TrackQuery::MAX_LIMIT) as u64;
     let values = params![
-        query.camera,
+        query.cameras.as_ref().map(listed),
         query.to.as_millisecond(),
         query.from.as_millisecond(),
         to_column(query.after_row),
@@ -156,5 +157,6 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredTracks> {
         from: time(4)?,
         to: time(5)?,
         body: row.get(6)?,
+        camera: text(7)?,
     })
 }

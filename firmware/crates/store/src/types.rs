@@ -180,6 +180,12 @@ pub struct EventQuery {
     pub event_type: Option<EventType>,
     /// Only those at this place in their event's life.
     pub phase: Option<Phase>,
+    /// Only those about this zone, or of an object that was in it then.
+    pub zone: Option<String>,
+    /// Only those stored at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only those stored before this time.
+    pub to: Option<Timestamp>,
     /// Most of them; capped at [`EventQuery::MAX_LIMIT`].
     pub limit: usize,
     /// Which come first.
@@ -202,10 +208,45 @@ impl Default for EventQuery {
             kind: None,
             event_type: None,
             phase: None,
+            zone: None,
+            from: None,
+            to: None,
             limit: 100,
             order: Order::OldestFirst,
         }
     }
+}
+
+/// Events that began, counted by time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountQuery {
+    /// Begin of the first bucket.
+    pub from: Timestamp,
+    /// End of the last bucket; later ones are left out.
+    pub to: Timestamp,
+    /// Width of a bucket; at least a second.
+    pub bucket: Duration,
+    /// Only those of these cameras.
+    pub cameras: Option<Vec<String>>,
+    /// Only those of an object with this label.
+    pub label: Option<String>,
+    /// Only those about this.
+    pub kind: Option<Kind>,
+}
+
+/// How many events began in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Number of the bucket, from 0.
+    pub bucket: u64,
+    /// The camera.
+    pub camera: String,
+    /// Label of the object, where there is one.
+    pub label: Option<String>,
+    /// What the events are about.
+    pub kind: Kind,
+    /// How many.
+    pub events: u64,
 }
 
 /// Why open events are ended by someone other than their camera process.
@@ -246,8 +287,8 @@ pub struct NewTracks {
 /// Which tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackQuery {
-    /// Of this camera.
-    pub camera: String,
+    /// Of these cameras; `None`: of all.
+    pub cameras: Option<Vec<String>>,
     /// What ends before this is left out.
     pub from: Timestamp,
     /// What begins then or later is left out.
@@ -272,6 +313,8 @@ pub struct StoredTracks {
     pub session: u64,
     /// Its id.
     pub session_id: Ulid,
+    /// The camera.
+    pub camera: String,
     /// Names of the classes, in the order of their numbers.
     pub labels: Vec<String>,
     /// Time of the first step, in whole milliseconds.

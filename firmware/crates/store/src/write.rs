@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
 use crate::open::counter;
-use crate::sql::{closing_type, from_column, leaves_open, to_column, word};
+use crate::sql::{closing_type, from_column, leaves_open, to_column, word, zones_column};
 use crate::types::{CloseReason, NewEvent, OutboxPolicy, OutboxStatus, Stored, TrackLimits};
 
 /// Largest event as JSON. One of a 80-label model with ten zones has 3 KB; a broker takes far
@@ -64,8 +64,8 @@ impl Filling<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO events (seq, id, phase, kind, event_type, camera, label, boot_id,
-                                     stored_ns, stored_ms, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                     stored_ns, stored_ms, body, zones)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 seq,
@@ -79,6 +79,7 @@ impl Filling<'_> {
                 i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
                 base::clock::wall().as_millisecond(),
                 body,
+                zones_column(event.zones.current.iter().chain(&event.zones.subject)),
             ])?;
         if let OutboxPolicy::Keep { .. } = self.policy {
             self.connection

@@ -66,6 +66,18 @@ impl CameraTask {
         }
     }
 
+    /// Tells the process when somebody begins to look at its tracks, or nobody does any more.
+    pub(super) async fn watch_tracks(&mut self) {
+        let tracks = self.news.tracks_are_followed();
+        if let Some(process) = &mut self.process
+            && process.watched != tracks
+        {
+            process.watched = tracks;
+            // A link that breaks is reported by its reading side.
+            let _ = process.sender.send(&ToCamera::Watch { tracks }, &[]).await;
+        }
+    }
+
     pub(super) fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
         if let Some(Open::Snapshot { answer, .. }) = self.open.remove(&request) {
             let result = match error {
@@ -109,6 +121,9 @@ impl CameraTask {
             self.rebuild(*order, &reason).await;
             let _ = answer.send(Ok(()));
             return;
+        }
+        if matches!(request, Request::Watch) {
+            return self.watch_tracks().await;
         }
         let Some((message, open)) = Open::new(number, request) else {
             return self.ask_for_key_frame().await;

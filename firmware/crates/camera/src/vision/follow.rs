@@ -10,7 +10,7 @@ use media::{OverlayBox, OverlayHandle};
 use tokio::sync::mpsc::Sender;
 use ulid::Ulid;
 
-use super::Told;
+use super::{Told, Watched};
 use crate::history::History;
 use crate::meter::SharedMeter;
 use crate::to_link::{self, Names, Seen};
@@ -20,6 +20,7 @@ pub(super) struct Follow {
     overlay: OverlayHandle,
     tell: Sender<Told>,
     meter: SharedMeter,
+    watched: Watched,
     tracker: Tracker,
     rules: Rules,
     labels: Labels,
@@ -38,6 +39,7 @@ impl Follow {
         overlay: OverlayHandle,
         tell: Sender<Told>,
         meter: SharedMeter,
+        watched: Watched,
     ) -> Self {
         let session = Ulid::generate();
         Self {
@@ -51,6 +53,7 @@ impl Follow {
             overlay,
             tell,
             meter,
+            watched,
         }
     }
 
@@ -117,7 +120,17 @@ impl Follow {
         self.overlay.set_boxes(boxes.collect());
     }
 
+    /// Tells those who look now, unless too much waits already: nothing may wait for them.
+    fn tell_live(&self, update: &TrackUpdate) {
+        if self.watched.get() {
+            let of_track = |track| self.names.track(track, &self.labels, update.at);
+            let objects = update.tracks.iter().map(of_track).collect();
+            let _ = self.tell.try_send(Told::Live(objects, update.at));
+        }
+    }
+
     fn tell_happenings(&mut self, update: &TrackUpdate, sight: Sight) {
+        self.tell_live(update);
         self.meter.lock().tracks = u32::try_from(update.tracks.len()).unwrap_or(u32::MAX);
         let mut happenings = self.rules.step(update, config::schedule::local_now());
         if sight == Sight::Blind {

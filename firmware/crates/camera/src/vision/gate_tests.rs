@@ -6,6 +6,7 @@ use api::event::EventType;
 use base::clock::monotonic;
 use domain::Size;
 
+use super::Told;
 use super::site::{Site, cars, config, grey, manifest};
 use crate::models::ModelSource;
 
@@ -71,5 +72,32 @@ fn a_frame_is_looked_at_after_the_set_time_and_after_any_change_of_settings() {
     site.until_meter(|meter| meter.inferred == looks + 1);
     site.vision.apply(config(&["motion_gate=false"]), Vec::new());
     site.until_meter(|meter| meter.inferred >= looks + 20);
+    site.vision.stop();
+}
+
+#[test]
+fn tracks_are_told_as_they_are_while_somebody_looks_and_only_then() {
+    let mut site = site(&["motion_gate=true", "motion_refresh_s=60"]);
+    let begun = site.until_event(EventType::ObjectNew);
+    let id = begun.object.expect("an object").track_id;
+    site.watched.set(true);
+    let live = |told: &Told| match told {
+        Told::Live(objects, at) => Some((objects.clone(), *at)),
+        _ => None,
+    };
+    let (objects, at) = site.until(live);
+    assert_eq!((objects.len(), objects[0].track_id), (1, id), "under the id of its events");
+    assert_eq!(objects[0].label, "car");
+    let (_, next) = site.until(live);
+    assert!(next > at);
+    site.watched.set(false);
+    // One that was on its way may come still; after the next update of the object none does.
+    site.until_event(EventType::ObjectUpdate);
+    let what = site.until(|told| match told {
+        Told::Live(..) => Some("live"),
+        Told::Happened(_) => Some("update"),
+        _ => None,
+    });
+    assert_eq!(what, "update");
     site.vision.stop();
 }

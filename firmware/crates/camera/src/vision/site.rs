@@ -15,7 +15,7 @@ use media::OverlayHandle;
 use tokio::sync::mpsc::{Receiver, channel, error::TryRecvError};
 
 use super::eye::Look;
-use super::{Load, Told, Vision, VisionSetup};
+use super::{Load, Told, Vision, VisionSetup, Watched};
 use crate::meter::SharedMeter;
 use crate::models::ModelSource;
 
@@ -93,6 +93,7 @@ pub(super) struct Site {
     /// The picture.
     pub(super) frame: Frame,
     pub(super) frames: Slot<Frame>,
+    pub(super) watched: Watched,
     told: Receiver<Told>,
 }
 
@@ -107,6 +108,7 @@ impl Site {
         let frames = Slot::default();
         let (tell, told) = channel(256);
         let (meter, overlay) = (SharedMeter::default(), OverlayHandle::default());
+        let watched = Watched::default();
         let setup = VisionSetup {
             config,
             model: asked,
@@ -115,10 +117,11 @@ impl Site {
             meter: meter.clone(),
             frames: frames.clone(),
             overlay: overlay.clone(),
+            watched: watched.clone(),
             tell,
         };
         let vision = Vision::start(setup).unwrap();
-        Self { vision, meter, overlay, frame: grey(Size::new(2, 2)), told, frames }
+        Self { vision, meter, overlay, frame: grey(Size::new(2, 2)), watched, told, frames }
     }
 
     /// Shows the picture until `wanted` is told.

@@ -405,7 +405,8 @@ fn blind_after(interval: Duration) -> Duration {
 
 fn follow(setup: &VisionSetup, labels: &Labels, meter: &SharedMeter) -> Follow {
     let (overlay, tell) = (setup.overlay.clone(), setup.tell.clone());
-    Follow::new(&setup.config, labels.clone(), overlay, tell, meter.clone())
+    let watched = setup.watched.clone();
+    Follow::new(&setup.config, labels.clone(), overlay, tell, meter.clone(), watched)
 }
 
 fn measure(meter: &SharedMeter, skipped: u64, frame: &Frame, found: &Found, inferred: Duration) {

@@ -62,10 +62,14 @@ impl<S: Sync> FromRequestParts<S> for Note {
     }
 }
 
+/// To watch changes nothing, whatever its method: these would drive the changes out of the record.
+const WATCHING: [&str; 3] = ["begin_whep", "trickle_whep", "end_whep"];
+
 impl Record {
     /// Of `request`, if it changes something.
     pub(crate) fn of(operation: &'static str, peer: Peer, request: &Request) -> Option<Self> {
-        changes(request.method()).then(|| Self {
+        let changes = changes(request.method()) && !WATCHING.contains(&operation);
+        changes.then(|| Self {
             entry: AuditEntry {
                 seq: 0,
                 at: base::clock::wall(),

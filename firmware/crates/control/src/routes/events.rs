@@ -6,6 +6,7 @@ use api::resources::EventPage;
 use axum::Json;
 use axum::extract::State;
 use base::error::ErrorKind;
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,6 +52,15 @@ pub(crate) struct EventsQuery {
     #[serde(rename = "type")]
     #[param(inline, nullable = false)]
     phase: Option<Phase>,
+    /// Only announcements about this zone, or of an object that was in it then.
+    #[param(example = "door", nullable = false)]
+    zone: Option<String>,
+    /// Only announcements that were stored at this time or later.
+    #[param(value_type = Option<String>, format = DateTime, nullable = false)]
+    from: Option<Timestamp>,
+    /// Only announcements that were stored before this time.
+    #[param(value_type = Option<String>, format = DateTime, nullable = false)]
+    to: Option<Timestamp>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000, default = 100, nullable = false)]
     limit: Option<u32>,
@@ -130,6 +140,11 @@ impl Page {
         {
             wrong("order", "must be what it was when the cursor was made");
         }
+        if let (Some(from), Some(to)) = (query.from, query.to)
+            && from >= to
+        {
+            wrong("from", "must be before `to`");
+        }
         if !errors.is_empty() {
             return Err(Failure::input("the query is wrong", errors));
         }
@@ -143,8 +158,8 @@ impl Page {
                 Order::Desc => EventOrder::Before(None),
             },
         };
-        let EventsQuery { camera, label, kind, phase, .. } = query;
-        let filter = EventFilter { within: None, camera, label, kind, phase };
+        let EventsQuery { camera, label, kind, phase, zone, from, to, .. } = query;
+        let filter = EventFilter { within: None, camera, label, kind, phase, zone, from, to };
         Ok(Self { filter, order, limit: limit as usize, above })
     }
 }

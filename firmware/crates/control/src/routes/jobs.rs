@@ -87,7 +87,7 @@ pub(crate) async fn delete(
     Ok(Json(ended))
 }
 
-fn sees(caller: &Principal, job: &Job) -> bool {
+pub(crate) fn sees(caller: &Principal, job: &Job) -> bool {
     job.camera.as_ref().map_or_else(|| caller.sees_all(), |camera| caller.sees(camera))
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use api::event::{Kind, Phase};
 use api::problem::FieldProblem;
 use api::resources::StreamMessage;
 use axum::extract::State;
@@ -36,6 +37,16 @@ pub(crate) struct LiveQuery {
     /// Only announcements of objects of this class.
     #[param(example = "car", nullable = false)]
     label: Option<String>,
+    /// Only announcements about this.
+    #[param(inline, nullable = false)]
+    kind: Option<Kind>,
+    /// Only announcements in this place of an event's life.
+    #[serde(rename = "type")]
+    #[param(inline, nullable = false)]
+    phase: Option<Phase>,
+    /// Only announcements about this zone, or of an object that was in it then.
+    #[param(example = "door", nullable = false)]
+    zone: Option<String>,
 }
 
 /// Announcements as they happen
@@ -81,9 +92,9 @@ pub(crate) async fn events(
         let detail = format!("{most} event streams are open, which is the most; close one of them");
         Failure::of(ErrorKind::ResourceExhausted, detail)
     })?;
-    let LiveQuery { camera, label, .. } = query;
+    let LiveQuery { camera, label, kind, phase, zone, .. } = query;
     let within = caller.grant.cameras;
-    let filter = EventFilter { within, camera, label, ..EventFilter::default() };
+    let filter = EventFilter { within, camera, label, kind, phase, zone, ..EventFilter::default() };
     let told = follow(app.ports.events.clone(), filter, after).await?;
     let mut shutdown = app.shutdown;
     let stream = told

@@ -45,7 +45,9 @@ async fn stream_addresses_lead_where_the_client_found_us() {
         ("[fe80::1]:8080", "rtsp://[fe80::1]:8554/front"),
     ] {
         let answer = server.ask(Method::GET, "/api/v1/streams", &[("host", host)], "").await;
-        assert_eq!(answer.json::<Vec<Stream>>()[0].rtsp.as_deref(), Some(expected));
+        let stream = answer.json::<Vec<Stream>>().remove(0);
+        assert_eq!(stream.rtsp.as_deref(), Some(expected));
+        assert_eq!(stream.whep, Some(format!("http://{host}/live/front/whep")));
     }
 }
 

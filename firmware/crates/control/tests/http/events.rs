@@ -91,7 +91,7 @@ async fn a_wrong_query_is_refused_with_every_reason() {
         assert_eq!(named, parameters, "{query}");
     }
     for query in
-        ["limit=x", "after_seq=-1", "kind=cat", "type=old", "order=up", "zone=door", TOO_FAR]
+        ["limit=x", "after_seq=-1", "kind=cat", "type=old", "order=up", "street=door", TOO_FAR]
     {
         server.get(&format!("/api/v1/events?{query}")).await.problem(400, "malformed");
     }

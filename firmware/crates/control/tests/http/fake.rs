@@ -1,5 +1,7 @@
 //! Ports that live in memory.
 
+pub(crate) mod watching;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -56,6 +58,7 @@ pub(crate) struct Fake {
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
     pub(crate) ready: Mutex<bool>,
+    pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
 }
 
@@ -83,6 +86,7 @@ impl Fake {
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
             ready: Mutex::new(true),
+            watching: watching::Watching::default(),
             work: Work::default(),
         })
     }
@@ -94,6 +98,9 @@ impl Fake {
             settings: self.clone(),
             system: self.clone(),
             streams: self.clone(),
+            viewing: self.clone(),
+            live: self.clone(),
+            past: self.clone(),
             models: self.clone(),
             detector: self.clone(),
             trials: self.clone(),
@@ -424,9 +431,11 @@ impl SystemView for Fake {
 }
 
 impl Streams for Fake {
-    fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>> {
+    fn list<'a>(&'a self, host: &'a str, base: &'a str) -> Answer<'a, Vec<Stream>> {
         let rtsp = Some(format!("rtsp://{host}:8554/front"));
-        let stream = Stream { camera: "front".into(), ready: true, rtsp, ..Stream::default() };
+        let whep = Some(format!("{base}/live/front/whep"));
+        let stream =
+            Stream { camera: "front".into(), ready: true, rtsp, whep, ..Stream::default() };
         async move { Ok(vec![stream]) }.boxed()
     }
 }

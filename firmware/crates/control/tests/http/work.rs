@@ -35,6 +35,8 @@ pub(crate) struct Work {
     pub(crate) looked: Mutex<Vec<(Bytes, Option<String>, f32)>>,
     /// A job begins only with a permit.
     pub(crate) may_begin: Semaphore,
+    /// Jobs as they change; two may wait.
+    pub(crate) changes: broadcast::Sender<Job>,
 }
 
 impl Default for Work {
@@ -45,6 +47,7 @@ impl Default for Work {
             uploaded: Arc::default(),
             looked: Mutex::default(),
             may_begin: Semaphore::new(Semaphore::MAX_PERMITS),
+            changes: broadcast::channel(2).0,
         }
     }
 }
@@ -100,7 +103,7 @@ impl Jobs for Fake {
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Job> {
-        broadcast::channel(1).1
+        self.work.changes.subscribe()
     }
 }
 

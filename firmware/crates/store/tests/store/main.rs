@@ -12,5 +12,6 @@ mod keeping;
 mod kill;
 mod limits;
 mod open_events;
+mod past;
 mod support;
 mod tracks;

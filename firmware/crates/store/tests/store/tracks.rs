@@ -29,7 +29,7 @@ fn tracks(camera: &str, second: i64, bytes: usize) -> NewTracks {
 fn all(camera: &str) -> TrackQuery {
     let limit = TrackQuery::MAX_LIMIT;
     let (from, to) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
-    TrackQuery { camera: camera.to_owned(), from, to, after_row: 0, limit }
+    TrackQuery { cameras: Some(vec![camera.to_owned()]), from, to, after_row: 0, limit }
 }
 
 fn list(dir: &Path, query: &TrackQuery) -> Vec<StoredTracks> {
