@@ -10,12 +10,14 @@
 //! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
+//! | [`mqtt`] | the MQTT session, its outbox, a try of a broker | daemon → clients |
 //! | [`past`] | stored tracks, counts over time | daemon → clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
+//! | [`webhooks`] | where announcements are posted to, and what became of that | owner, webhooks ↔ clients |
 
 pub mod access;
 pub mod backtest;
@@ -25,9 +27,11 @@ pub mod jobs;
 pub mod live;
 pub mod manifest;
 pub mod models;
+pub mod mqtt;
 pub mod past;
 pub mod problem;
 pub mod resources;
 pub mod revisions;
 pub mod settings;
 pub mod status;
+pub mod webhooks;
