@@ -47,6 +47,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
 // Below the macro that they use.
+mod hooks;
 mod jobs;
 mod settings;
 
@@ -55,6 +56,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     live::put_into(document);
     jobs::put_into(document);
+    hooks::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),

@@ -4,9 +4,11 @@
 mod jobs;
 mod live;
 mod models;
+mod mqtt;
 mod past;
 mod settings;
 mod viewing;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -28,9 +30,11 @@ pub use axum::body::Bytes;
 pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
+pub use mqtt::MqttSession;
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 pub use viewing::{MediaFile, Viewer, Viewing, Whep};
+pub use webhooks::Webhooks;
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +101,10 @@ pub struct Ports {
     pub trials: Arc<dyn RuleTrials>,
     /// Long work.
     pub jobs: Arc<dyn Jobs>,
+    /// Where announcements are posted to.
+    pub webhooks: Arc<dyn Webhooks>,
+    /// The MQTT session.
+    pub mqtt: Arc<dyn MqttSession>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.

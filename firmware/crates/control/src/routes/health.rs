@@ -72,6 +72,7 @@ pub(crate) async fn metrics(State(ports): State<Ports>) -> Result<impl IntoRespo
         system: ports.system.system(),
         ready: ports.system.readiness().ready,
         newest_seq: ports.events.bounds().await.ok().map(|bounds| bounds.newest),
+        webhooks: ports.webhooks.list().unwrap_or_default(),
     };
     let page = scrape.page().map_err(|_| {
         Failure::of(ErrorKind::Internal, "the metrics could not be written as text")

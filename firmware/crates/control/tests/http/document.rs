@@ -6,6 +6,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::{MERGE_PATCH, Server, soon};
+use crate::fake::hooks::HOOK;
 use crate::work::{JOB, MODEL};
 
 fn document() -> Value {
@@ -146,13 +147,14 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
         let at = path
             .replace("{cam}", "front")
             .replace("/jobs/{id}", &format!("/jobs/{JOB}"))
+            .replace("/webhooks/{id}", &format!("/webhooks/{HOOK}"))
             .replace("{name}", MODEL)
             .replace("{id}", &server.fake.event_id(1))
             .replace("{revision}", "1")
             .replace("{file}", file)
             .replace("{user}", "owner")
             .replace("{token}", "none");
-        let patched = ["/cameras/{cam}", "/settings", "/detector"];
+        let patched = ["/cameras/{cam}", "/settings", "/detector", "/mqtt"];
         let patches = method == Method::PATCH && patched.iter().any(|end| path.ends_with(end));
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];

@@ -1,5 +1,6 @@
 //! Ports that live in memory.
 
+pub(crate) mod hooks;
 pub(crate) mod watching;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub(crate) struct Fake {
     pub(crate) ready: Mutex<bool>,
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
+    pub(crate) hooks: hooks::Hooks,
 }
 
 impl Fake {
@@ -88,6 +90,7 @@ impl Fake {
             ready: Mutex::new(true),
             watching: watching::Watching::default(),
             work: Work::default(),
+            hooks: hooks::Hooks::default(),
         })
     }
 
@@ -105,6 +108,8 @@ impl Fake {
             detector: self.clone(),
             trials: self.clone(),
             jobs: self.clone(),
+            webhooks: self.clone(),
+            mqtt: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,

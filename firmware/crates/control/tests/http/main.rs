@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod fake;
 mod gate;
+mod hooks;
 mod jobs;
 mod live;
 mod past;
