@@ -7,7 +7,8 @@ use serde_json::Value;
 use api::settings::Settings;
 use domain::View;
 
-use crate::model::{CameraConfig, DetectorConfig, EncoderConfig, Source};
+use crate::compile::compile_camera;
+use crate::model::{CameraConfig, DetectorConfig, EncoderConfig, ImageConfig, Source};
 use crate::pointer;
 
 /// What a change of a setting costs.
@@ -97,6 +98,20 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/video/width", Cost::Rebuild),
     ("/cameras/*/video/height", Cost::Rebuild),
     ("/cameras/*/video/fps", Cost::Rebuild),
+    ("/cameras/*/image/rotation", Cost::Rebuild),
+    ("/cameras/*/image/mirror", Cost::Rebuild),
+    ("/cameras/*/image/exposure_us", Cost::Live),
+    ("/cameras/*/image/gain", Cost::Live),
+    ("/cameras/*/image/white_balance", Cost::Live),
+    ("/cameras/*/image/colour_gains", Cost::Live),
+    ("/cameras/*/image/lens_position", Cost::Live),
+    ("/cameras/*/image/hdr", Cost::Live),
+    ("/cameras/*/image/brightness", Cost::Live),
+    ("/cameras/*/image/contrast", Cost::Live),
+    ("/cameras/*/image/saturation", Cost::Live),
+    ("/cameras/*/image/sharpness", Cost::Live),
+    ("/cameras/*/image/v4l2_controls/*", Cost::Live),
+    ("/cameras/*/privacy_masks/*/polygon", Cost::Live),
     ("/cameras/*/encoder/prefer", Cost::Rebuild),
     ("/cameras/*/encoder/key_frame_interval_s", Cost::Rebuild),
     ("/cameras/*/encoder/bitrate_kbps", Cost::Live),
@@ -165,24 +180,28 @@ pub fn cost(pointer: &str) -> Option<Cost> {
 impl ConfigDiff {
     /// What must change in `old` to get `new`.
     pub fn between(old: &Settings, new: &Settings) -> Self {
-        let stays = |pointer: &str| match pointer::keys(pointer).as_slice() {
-            [cameras, id, ..] if cameras == "cameras" => {
-                old.cameras.contains_key(id) == new.cameras.contains_key(id)
-            }
-            _ => true,
-        };
+        let rebuilt = rebuilt(old, new);
         let (old, new) = (fields(old), fields(new));
         let mut pointers: Vec<_> = old.keys().chain(new.keys()).collect();
         pointers.sort();
         pointers.dedup();
         let differs = pointers.into_iter().filter(|pointer| old.get(*pointer) != new.get(*pointer));
+        let starts_again = |pointer: &str| {
+            rebuilt.iter().any(|part| {
+                let below = pointer.strip_prefix(part.as_str());
+                below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            })
+        };
         let change = |pointer: &String| FieldChange {
             pointer: pointer.clone(),
             old: old.get(pointer).cloned(),
             new: new.get(pointer).cloned(),
-            // A camera that comes or goes takes the daemon's start, as would a setting that the table
-            // does not know.
-            cost: cost(pointer).filter(|_| stays(pointer)).unwrap_or(Cost::Restart),
+            cost: match cost(pointer) {
+                Some(Cost::Live) if starts_again(pointer) => Cost::Rebuild,
+                Some(cost) => cost,
+                // A setting that the table does not know.
+                None => Cost::Restart,
+            },
         };
         Self { changes: differs.map(change).collect() }
     }
@@ -198,6 +217,28 @@ impl ConfigDiff {
     pub fn cost(&self) -> Option<Cost> {
         self.changes.iter().map(|change| change.cost).max()
     }
+}
+
+/// Parts of the settings whose change takes a process of a camera whatever the table says: all of a camera
+/// that comes or goes, and what its source cannot take over as it runs.
+fn rebuilt(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut parts = Vec::new();
+    for id in old.cameras.keys().chain(new.cameras.keys()) {
+        let camera = pointer::of(["cameras", id]);
+        let compiled = |of: &Settings| {
+            let one = of.cameras.get(id)?;
+            compile_camera(id, one, &of.detector, &of.thermal, &of.governor).ok()
+        };
+        if old.cameras.contains_key(id) != new.cameras.contains_key(id) {
+            parts.push(camera);
+        } else if old.cameras.get(id) != new.cameras.get(id)
+            && let (Some(old), Some(new)) = (compiled(old), compiled(new))
+            && let Change::Rebuild(fields) = camera_change(&old, &new)
+        {
+            parts.extend(fields.into_iter().map(|field| format!("{camera}{field}")));
+        }
+    }
+    parts
 }
 
 /// Every setting that has a value, by its pointer. Lists count as one value.
@@ -248,19 +289,22 @@ fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
 // Both functions take the configuration apart field by field, so that a new field does not compile
 // until someone decides what it costs.
 
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
+fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 13] {
+    let ImageConfig { orientation, controls: _ } = &new.image;
     let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
     let DetectorConfig { enabled: _, model, threads, prefer_int8, precision, min_interval: _ } =
         &new.detector;
     // A camera that scales gives small pictures to who looks at all of one, and large ones to who looks
     // at parts: which of the two is settled when it starts.
-    let scales = matches!(new.source, Source::Libcamera { .. });
+    let scales = [old, new].iter().any(|one| matches!(one.source, Source::Libcamera { .. }));
     let whole = View::default();
     let becomes_part = scales && (new.view == whole) != (old.view == whole);
     [
         ("/enabled", new.enabled != old.enabled),
         ("/source", new.source != old.source),
         ("/video", new.video != old.video),
+        ("/image/rotation", orientation.rotation != old.image.orientation.rotation),
+        ("/image/mirror", orientation.mirror != old.image.orientation.mirror),
         ("/encoder/prefer", ladder != old.encoder.ladder),
         ("/encoder/key_frame_interval_s", key_frame_interval != old.encoder.key_frame_interval),
         ("/detector/model", *model != old.detector.model),
@@ -272,13 +316,15 @@ fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool
     ]
 }
 
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 16] {
+fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 18] {
     let CameraConfig {
         id: _,
         name,
         enabled: _,
         source: _,
         video: _,
+        image,
+        masks,
         encoder,
         detector,
         view,
@@ -294,6 +340,8 @@ fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 
     } = new;
     [
         ("/name", *name != old.name),
+        ("/image", image.controls != old.image.controls),
+        ("/privacy_masks", *masks != old.masks),
         ("/encoder/bitrate_kbps", encoder.bitrate_kbps != old.encoder.bitrate_kbps),
         ("/detection/enabled", detector.enabled != old.detector.enabled),
         ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
@@ -365,12 +413,12 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_comes_or_goes_takes_a_restart() {
+    fn a_camera_that_comes_or_goes_takes_a_process_and_nothing_else() {
         let one = settings(&["cameras.front.source=scene"]).settings;
         let two = settings(&["cameras.front.source=scene", "cameras.back.name=B"]).settings;
         for diff in [ConfigDiff::between(&one, &two), ConfigDiff::between(&two, &one)] {
             assert!(diff.changes.len() > 10, "{diff:?}");
-            assert!(diff.changes.iter().all(|change| change.cost == Cost::Restart), "{diff:?}");
+            assert!(diff.changes.iter().all(|change| change.cost == Cost::Rebuild), "{diff:?}");
         }
     }
 
@@ -408,6 +456,8 @@ mod tests {
             ("cameras.cam.detection.motion_gate=false", "/detection/motion_gate"),
             ("cameras.cam.detection.motion_refresh_s=5", "/detection/motion_refresh_s"),
             ("cameras.cam.overlay.boxes=false", "/overlay"),
+            ("cameras.cam.image.brightness=0.5", "/image"),
+            ("cameras.cam.privacy_masks.a.polygon=[[0,0],[1,0],[1,1]]", "/privacy_masks"),
             ("thermal.max_temp_c=60", "/thermal"),
             ("governor.calm_s=90", "/governor"),
         ] {
@@ -415,6 +465,8 @@ mod tests {
         }
         for (set, field) in [
             ("cameras.cam.source=libcamera", "/source"),
+            ("cameras.cam.image.rotation=180", "/image/rotation"),
+            ("cameras.cam.image.mirror=true", "/image/mirror"),
             ("cameras.cam.encoder.key_frame_interval_s=1", "/encoder/key_frame_interval_s"),
             ("detector.threads=2", "/detector/threads"),
             ("detector.prefer_int8=true", "/detector/prefer_int8"),
@@ -439,5 +491,19 @@ mod tests {
         assert_eq!(camera_change(&left, &whole), region);
         assert_eq!(camera_change(&whole, &tiled), Change::Rebuild(vec!["/detection/tiling"]));
         assert_eq!(camera_change(&left, &right), Change::Live(vec!["/detection/region"]));
+    }
+
+    #[test]
+    fn a_difference_costs_what_the_source_makes_of_it() {
+        let region = "cameras.cam.detection.region=[0, 0, 0.5, 1]";
+        for (source, cost) in [("libcamera", Cost::Rebuild), ("scene", Cost::Live)] {
+            let source = format!("cameras.cam.source={source}");
+            let (whole, part) =
+                (settings(&[&source]).settings, settings(&[&source, region]).settings);
+            for diff in [ConfigDiff::between(&whole, &part), ConfigDiff::between(&part, &whole)] {
+                let changes: Vec<_> = diff.changes.iter().map(|c| (&*c.pointer, c.cost)).collect();
+                assert_eq!(changes, [("/cameras/cam/detection/region", cost)]);
+            }
+        }
     }
 }
