@@ -3,6 +3,7 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
+//! | [`capabilities`] | what a camera can do, and how long its frames take | camera process, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
@@ -13,6 +14,7 @@
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
+pub mod capabilities;
 pub mod event;
 pub mod governor;
 pub mod manifest;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
-pub use image::{HighDynamicRange, ImageSettings, PrivacyMaskSettings, WhiteBalance};
+pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.

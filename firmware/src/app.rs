@@ -239,9 +239,7 @@ impl Built {
         let orders_now = orders.orders(&settings)?;
         let shutdown = seeing.shutdown.clone();
         let cameras =
-            cameras::start(orders_now, self.link, &surroundings, &shutdown, &mut seeing.tasks)?;
-        // The recorder ends when the last camera's queue to it is gone.
-        drop(surroundings);
+            cameras::start(orders_now, self.link, surroundings, &shutdown, &mut seeing.tasks)?;
         if let Some(server) = media_server.clone() {
             let stop = services.shutdown.clone();
             services.tasks.spawn(viewers::welcome(server, cameras.clone(), stop));
@@ -263,6 +261,7 @@ impl Built {
             models: wish,
             orders,
             cameras: cameras.clone(),
+            media_server: media_server.clone(),
             live: live.clone(),
         });
         services.tasks.spawn(engine.clone().keep(services.shutdown.clone()));

@@ -26,20 +26,6 @@ pub enum WhiteBalance {
     Cloudy,
 }
 
-/// How a sensor takes more than it can at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HighDynamicRange {
-    /// It does not.
-    Off,
-    /// Several pictures of different exposure become one.
-    MultiExposure,
-    /// One picture, its dark parts lifted.
-    SingleExposure,
-    /// Several pictures become one of the night.
-    Night,
-}
-
 /// How the picture is taken. What is absent is left to the camera. `rotation` and `mirror` work with
 /// every source, `v4l2_controls` with `/dev/video…`, all else with `libcamera`; what this camera takes
 /// over stands in its capabilities.
@@ -69,9 +55,10 @@ pub struct ImageSettings {
     /// the camera focuses all the time, where it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lens_position: Option<f32>,
-    /// How the sensor takes more than it can at once. Default: off.
+    /// How much brighter than it would by itself the camera exposes, in steps of a doubling, -8..=8.
+    /// Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hdr: Option<HighDynamicRange>,
+    pub exposure_compensation: Option<f32>,
     /// Brightness, -1..=1. Default: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brightness: Option<f32>,

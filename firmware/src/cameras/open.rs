@@ -25,7 +25,11 @@ impl Open {
                 ToCamera::Apply { request: number, order: order.clone() },
                 Self::Apply { order, answer, asked },
             )),
-            Request::KeyFrame | Request::Renew { .. } | Request::Rebuild { .. } => None,
+            Request::KeyFrame
+            | Request::Renew { .. }
+            | Request::Rebuild { .. }
+            | Request::Restart { .. }
+            | Request::End { .. } => None,
         }
     }
 

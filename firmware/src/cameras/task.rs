@@ -114,7 +114,7 @@ impl CameraTask {
         (task, shown)
     }
 
-    /// Runs until the stop; then lets the process end its events.
+    /// Runs until the stop, or until the camera is no more; then lets the process end its events.
     pub(super) async fn run(mut self) {
         let mut child = self.child.as_ref().map(ChildHandle::watch);
         let mut tick = tokio::time::interval(TICK);
@@ -125,6 +125,11 @@ impl CameraTask {
                 Some(connection) = self.inputs.connections.recv() => self.connect(connection).await,
                 Some((number, heard)) = self.heard.1.recv() => self.hear(number, heard).await,
                 Some(request) = self.inputs.requests.recv() => {
+                    if let Request::End { answer } = request {
+                        self.end("it is removed").await;
+                        let _ = answer.send(Ok(()));
+                        return;
+                    }
                     self.ask(request).await;
                     // A camera that is switched on has a process for the first time.
                     child = child.or_else(|| self.child.as_ref().map(ChildHandle::watch));

@@ -10,7 +10,7 @@ use crate::cameras::Cameras;
 
 impl CamerasPort for Cameras {
     fn list(&self) -> Vec<CameraStatus> {
-        self.iter().map(|(_, camera)| camera.view().status.clone()).collect()
+        self.all().values().map(|camera| camera.view().status.clone()).collect()
     }
 
     fn stats(&self, camera: &str) -> Option<CameraStats> {

@@ -44,7 +44,7 @@ impl Streams for StreamPort {
                     whep: at.map(|at| at.whep),
                 }
             };
-            Ok(self.cameras.iter().map(|(id, _)| stream(id)).collect())
+            Ok(self.cameras.all().keys().map(|id| stream(id)).collect())
         }
         .boxed()
     }

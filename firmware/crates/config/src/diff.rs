@@ -105,7 +105,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/image/white_balance", Cost::Live),
     ("/cameras/*/image/colour_gains", Cost::Live),
     ("/cameras/*/image/lens_position", Cost::Live),
-    ("/cameras/*/image/hdr", Cost::Live),
+    ("/cameras/*/image/exposure_compensation", Cost::Live),
     ("/cameras/*/image/brightness", Cost::Live),
     ("/cameras/*/image/contrast", Cost::Live),
     ("/cameras/*/image/saturation", Cost::Live),

@@ -38,7 +38,7 @@ pub mod shape;
 mod template;
 mod text;
 
-pub use api::settings::{HighDynamicRange, Precision, WhiteBalance};
+pub use api::settings::{Precision, WhiteBalance};
 pub use board::Board;
 pub use compile::{compile, compile_camera};
 pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};

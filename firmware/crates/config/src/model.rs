@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::settings::{HighDynamicRange, Precision, WhiteBalance};
+use api::settings::{Precision, WhiteBalance};
 use domain::tracker::TrackerParams;
 use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zones::Zone};
 use url::Url;
@@ -294,8 +294,8 @@ pub struct ImageControls {
     pub colour_gains: Option<[f32; 2]>,
     /// What the lens is focused on, in dioptres.
     pub lens_position: Option<f32>,
-    /// How the sensor takes more than it can at once.
-    pub hdr: Option<HighDynamicRange>,
+    /// How much brighter than by itself, in steps of a doubling.
+    pub exposure_compensation: Option<f32>,
     /// -1..=1, 0 for none.
     pub brightness: Option<f32>,
     /// A factor.

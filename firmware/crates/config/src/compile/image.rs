@@ -33,12 +33,16 @@ pub(super) fn image(check: &mut Check<'_>, settings: &ImageSettings) -> ImageCon
     let mut controls = ImageControls {
         gain: factor("gain", settings.gain, 1.0..=64.0),
         lens_position: factor("lens_position", settings.lens_position, 0.0..=32.0),
+        exposure_compensation: factor(
+            "exposure_compensation",
+            settings.exposure_compensation,
+            -8.0..=8.0,
+        ),
         brightness: factor("brightness", settings.brightness, -1.0..=1.0),
         contrast: factor("contrast", settings.contrast, 0.0..=32.0),
         saturation: factor("saturation", settings.saturation, 0.0..=32.0),
         sharpness: factor("sharpness", settings.sharpness, 0.0..=16.0),
         white_balance: settings.white_balance,
-        hdr: settings.hdr,
         ..ImageControls::default()
     };
     controls.exposure_us =

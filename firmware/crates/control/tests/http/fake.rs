@@ -13,7 +13,8 @@ use api::revisions::{
     SettingsRevisionDetail, SettingsStatus,
 };
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
-use base::error::ErrorKind;
+use base::error::{ErrorKind, Kind as _};
+use config::EditError;
 use edgecam_control::ports::{
     Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, Models,
     SeqBounds, SettingsPort, Streams, SystemView, What,
@@ -251,16 +252,25 @@ impl Fake {
         if change.only_on.as_ref().is_some_and(|only| !only.contains(&in_force.revision)) {
             return Err(PortError::new(ErrorKind::Aborted, "another revision is in force"));
         }
+        let (sources, made, settings) = (&self.sources, &in_force.made, &in_force.settings);
         let patched = match &change.what {
-            What::Patch(patch) => self.sources.patch(&in_force.made, &in_force.settings, patch),
-            What::BackTo(0) => self.sources.patch(&json!({}), &in_force.settings, &json!({})),
+            What::Patch(patch) => sources.patch(made, settings, patch).map_err(EditError::from),
+            What::Add(entry) => sources.add(made, settings, entry),
+            What::Put(entry) => sources.put(made, settings, entry),
+            What::Remove(at) => sources.remove(made, settings, at),
+            What::BackTo(0) => {
+                sources.patch(&json!({}), settings, &json!({})).map_err(EditError::from)
+            }
             What::BackTo(_) => {
                 return Err(PortError::new(ErrorKind::NotFound, "there is no such revision"));
             }
         };
-        let patched = patched.map_err(|errors| PortError {
-            errors: errors.field_problems(),
-            ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
+        let patched = patched.map_err(|error| match error {
+            EditError::Wrong(errors) => PortError {
+                errors: errors.field_problems(),
+                ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
+            },
+            other => PortError::new(other.kind(), other.to_string()),
         })?;
         let restarts = patched.made.get("node").is_some();
         let status = match (change.dry_run, restarts, change.confirm_within) {
