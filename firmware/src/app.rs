@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::again::{self, End};
 use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
+use crate::latencies::Latencies;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
 use crate::ports::{AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
@@ -226,7 +227,7 @@ impl Built {
             None => None,
         };
 
-        let latencies = recorder::Latencies::default();
+        let latencies = Latencies::default();
         let (recorder, recording) =
             recorder::new(store.clone(), latencies.clone(), seeing.shutdown.clone());
         seeing.tasks.spawn(recording);
@@ -436,7 +437,7 @@ fn start_mqtt(
         serial: None,
         api_url: Some(access::url(config)),
     };
-    let outbox = Arc::new(StoreOutbox(store.clone()));
+    let outbox = Arc::new(StoreOutbox::new(store.clone(), cameras.latencies().clone()));
     let (handle, task) =
         MqttTask::new(mqtt_config.clone(), node, CameraSite::all_of(config), outbox);
     services.tasks.spawn(task.run(services.shutdown.clone()));

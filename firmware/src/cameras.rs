@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::capabilities::CameraCapabilities;
 use api::status::{CameraStats, CameraStatus};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
@@ -32,7 +33,8 @@ use supervise::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::recorder::{Latencies, Recorder};
+use crate::latencies::Latencies;
+use crate::recorder::Recorder;
 use roster::Roster;
 use server::Doors;
 
@@ -49,6 +51,8 @@ pub(crate) struct CameraView {
     pub(crate) status: CameraStatus,
     /// Its newest statistics.
     pub(crate) stats: CameraStats,
+    /// What it can do; `None` until its first pipeline ran.
+    pub(crate) capabilities: Option<Box<CameraCapabilities>>,
 }
 
 /// Why a camera did not do what it was asked for.
@@ -184,6 +188,7 @@ pub(crate) fn start(
     let doors = Doors::default();
     let (known, shown) = watch::channel(Arc::default());
     let (asking, asked) = mpsc::channel(REQUESTS);
+    let latencies = surroundings.latencies.clone();
     let mut roster = Roster {
         known,
         asked,
@@ -196,5 +201,5 @@ pub(crate) fn start(
     orders.into_iter().for_each(|order| roster.start(order));
     server.spawn(doors, shutdown.clone(), tasks).context("serving the link to the cameras")?;
     tasks.spawn(roster.run());
-    Ok(Cameras { known: shown, roster: asking })
+    Ok(Cameras { known: shown, roster: asking, latencies })
 }

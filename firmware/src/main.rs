@@ -30,6 +30,7 @@ mod banner;
 mod broker;
 mod cameras;
 mod inform;
+mod latencies;
 mod listen;
 mod machine;
 mod media_server;

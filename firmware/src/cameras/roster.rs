@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::server::Doors;
 use super::task::{CameraTask, Inputs};
 use super::{CameraError, CameraHandle, REQUESTS, Surroundings};
+use crate::latencies::Latencies;
 
 /// Cameras by id.
 pub(crate) type Known = BTreeMap<String, CameraHandle>;
@@ -34,6 +35,7 @@ pub(super) enum Ask {
 pub(crate) struct Cameras {
     pub(super) known: watch::Receiver<Arc<Known>>,
     pub(super) roster: mpsc::Sender<Ask>,
+    pub(super) latencies: Latencies,
 }
 
 impl Cameras {
@@ -50,6 +52,11 @@ impl Cameras {
     /// The same as they come and go.
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<Known>> {
         self.known.clone()
+    }
+
+    /// How long their events take.
+    pub(crate) fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// Starts a camera that is not there yet.
@@ -102,6 +109,7 @@ impl Roster {
     fn forget(&mut self, camera: &str) {
         self.known.send_modify(|known| drop(Arc::make_mut(known).remove(camera)));
         self.doors.close(camera);
+        self.surroundings.latencies.forget(camera);
     }
 
     /// Runs until the stop, and until every camera has stopped.
@@ -174,6 +182,6 @@ impl Cameras {
                 }
             }
         });
-        (Self { known: shown, roster }, asked, came)
+        (Self { known: shown, roster, latencies: Latencies::default() }, asked, came)
     }
 }

@@ -22,7 +22,8 @@ use super::server::Connection;
 use super::spec::{GRACE, Starter};
 use super::{CameraError, CameraView, Request, Surroundings};
 use crate::announce::{self, Now};
-use crate::recorder::{Latencies, Record, Recorder};
+use crate::latencies::Latencies;
+use crate::recorder::{Record, Recorder};
 
 /// Messages of a camera process that may wait for the task.
 const HEARD: usize = 64;
@@ -94,7 +95,7 @@ impl CameraTask {
             },
             ..CameraStatus::default()
         };
-        let view = CameraView { status, stats: CameraStats::default() };
+        let view = CameraView { status, ..CameraView::default() };
         let (view, shown) = watch::channel(Arc::new(view));
         let task = Self {
             order,
@@ -225,9 +226,11 @@ impl CameraTask {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
             FromCamera::Stats(stats) => self.on_stats(*stats).await,
-            FromCamera::State { phase, error, pipeline, detector } => {
+            FromCamera::State { phase, error, pipeline, detector, capabilities } => {
                 self.view.send_modify(|view| {
-                    let status = &mut Arc::make_mut(view).status;
+                    let CameraView { status, capabilities: known, .. } = Arc::make_mut(view);
+                    // What it could do the last time is worth more than nothing.
+                    *known = capabilities.or_else(|| known.take());
                     (status.pipeline, status.detector) = (pipeline, *detector);
                     status.detector.note.clone_from(&self.order.model_note);
                 });

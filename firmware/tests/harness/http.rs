@@ -108,6 +108,13 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
+    /// `DELETE path`.
+    #[track_caller]
+    pub(crate) fn remove(&self, path: &str) -> Answer {
+        let request = self.signed(self.agent.delete(format!("{}{path}", self.base)));
+        taken(request.call()).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
     /// `DELETE path`; whatever comes of it.
     pub(crate) fn delete(&self, path: &str) {
         let _ = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();

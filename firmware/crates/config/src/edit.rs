@@ -67,6 +67,7 @@ impl Sources {
         in_force: &Settings,
         entry: &Entry,
     ) -> Result<Patched, EditError> {
+        parent(in_force, &entry.at)?;
         if find(in_force, &entry.at).is_some() {
             return Err(EditError::Exists(what(&entry.at)));
         }
@@ -84,6 +85,7 @@ impl Sources {
         in_force: &Settings,
         entry: &Entry,
     ) -> Result<Patched, EditError> {
+        parent(in_force, &entry.at)?;
         let value = table(entry)?;
         let now = find(in_force, &entry.at).unwrap_or_default();
         Ok(self.patch(made, in_force, &patch(&entry.at, whole(&now, value)))?)
@@ -116,6 +118,13 @@ impl Sources {
             None => Err(EditError::OnlyCamera(what(at))),
         }
     }
+}
+
+/// An entry of an entry, such as a zone of a camera, needs that to be there.
+fn parent(settings: &Settings, at: &[String]) -> Result<(), EditError> {
+    let above = at.len().saturating_sub(2);
+    let there = above == 0 || find(settings, &at[..above]).is_some();
+    if there { Ok(()) } else { Err(EditError::Missing(what(&at[..above]))) }
 }
 
 /// The value of `entry`, which has to be a table.

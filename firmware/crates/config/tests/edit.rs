@@ -52,6 +52,12 @@ fn an_entry_is_added_once_replaced_whole_and_taken_away() {
 
     let gone = sources.remove(&put.made, &put.loaded.settings, &keys(at)).unwrap();
     assert_eq!((gone.made, gone.loaded.settings), (json!({}), start.clone()));
+    let nowhere = entry("cameras/yard/zones/door", door());
+    for made in
+        [sources.add(&json!({}), &start, &nowhere), sources.put(&json!({}), &start, &nowhere)]
+    {
+        assert_eq!(made.unwrap_err(), EditError::Missing("camera \"yard\"".into()));
+    }
     let missing = sources.remove(&json!({}), &start, &keys(at)).unwrap_err();
     assert_eq!(missing, EditError::Missing("zone \"door\"".into()));
 }

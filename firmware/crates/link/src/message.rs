@@ -1,5 +1,6 @@
 //! What `edgecamd` and a camera process say to each other.
 
+use api::capabilities::CameraCapabilities;
 use api::event::{CrowdingState, EndReason, EventType, LineCrossing, ModelRef, Object, Zones};
 use api::governor::GovernorStep;
 use api::manifest::ModelManifest;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// Version of the messages; both sides come from one build, so any difference is refused.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// All that a camera process is to do. The settings are complete (every layer merged) and
 /// compiled again by the camera process with the code that `edgecamd` used.
@@ -96,6 +97,8 @@ pub enum FromCamera {
         pipeline: Option<PipelineStatus>,
         /// The detector.
         detector: Box<DetectorStatus>,
+        /// What the camera can do; null until its pipeline runs.
+        capabilities: Option<Box<CameraCapabilities>>,
     },
     /// Counters and rates, twice a second; also the sign of life of the process.
     Stats(Box<CameraStats>),

@@ -144,8 +144,12 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{revision}", "1")
             .replace("{file}", "index.html")
             .replace("{user}", "owner")
-            .replace("{token}", "none");
-        let patches = path.contains("/cameras/") || path.ends_with("/settings");
+            .replace("{token}", "none")
+            .replace("{zone}", "door")
+            .replace("{line}", "gate")
+            .replace("{mask}", "house");
+        let patches =
+            method == Method::PATCH && (path.contains("/cameras/") || path.ends_with("/settings"));
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];
         let answer = soon(server.send(method.clone(), &at, &headers, "{}")).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
+use api::capabilities::{CameraCapabilities, CameraLatency, EncoderOption};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
 use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, System};
 use api::revisions::{
@@ -54,14 +55,22 @@ pub(crate) struct Fake {
     live: broadcast::Sender<Arc<Event>>,
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
+    pub(crate) restarted: Mutex<Vec<String>>,
     pub(crate) ready: Mutex<bool>,
 }
 
 impl Fake {
     /// The built-in defaults with the cameras `front`, whose source has a password, and `yard`.
     pub(crate) fn new() -> Arc<Self> {
-        let set =
-            ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
+        let polygon = "polygon=[[0.1,0.1],[0.9,0.1],[0.5,0.9]]";
+        let set = [
+            "cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream",
+            "cameras.yard.source=scene",
+            &format!("cameras.front.zones.door.{polygon}"),
+            &format!("cameras.front.privacy_masks.house.{polygon}"),
+            "cameras.front.lines.gate.from=[0.1,0.5]",
+            "cameras.front.lines.gate.to=[0.9,0.5]",
+        ];
         let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
         let sources = config::Sources::read(&layers);
         let loaded = sources.load(&json!({})).expect("the defaults are right");
@@ -80,6 +89,7 @@ impl Fake {
             live: broadcast::channel(LIVE).0,
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
+            restarted: Mutex::default(),
             ready: Mutex::new(true),
         })
     }
@@ -220,6 +230,30 @@ impl Cameras for Fake {
         let infer = Quantiles { p50_ms: 13.0, p95_ms: 20.0, max_ms: 50.0 };
         let stats = CameraStats { frames: 250, fps: 25.0, infer, ..CameraStats::default() };
         self.in_force().settings.cameras.contains_key(camera).then_some(stats)
+    }
+
+    fn capabilities(&self, camera: &str) -> Option<CameraCapabilities> {
+        let encoder = EncoderOption { name: "x264".into(), in_use: true, trouble: None };
+        let one = CameraCapabilities { encoders: vec![encoder], ..CameraCapabilities::default() };
+        // The other camera has shown nothing yet.
+        (camera == "front").then_some(one)
+    }
+
+    fn latency(&self, camera: &str) -> Option<CameraLatency> {
+        let sensor_to_stored = Quantiles { p50_ms: 40.0, p95_ms: 55.0, max_ms: 96.0 };
+        let one = CameraLatency { sensor_to_stored, ..CameraLatency::default() };
+        self.in_force().settings.cameras.contains_key(camera).then_some(one)
+    }
+
+    fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {
+        async move {
+            if let Some(kind) = *self.refuse.lock().unwrap() {
+                return Err(PortError::new(kind, "the camera says no"));
+            }
+            self.restarted.lock().unwrap().push(format!("{camera} by {by}"));
+            Ok(())
+        }
+        .boxed()
     }
 
     fn snapshot<'a>(&'a self, _: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
