@@ -5,9 +5,12 @@
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
 //! | [`areas`] | cameras, zones, lines and masks with their ids | owner → daemon → clients |
 //! | [`capabilities`] | what a camera can do, and how long its frames take | camera process, daemon → clients |
+//! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
+//! | [`jobs`] | long work | daemon → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
+//! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
@@ -16,10 +19,13 @@
 
 pub mod access;
 pub mod areas;
+pub mod backtest;
 pub mod capabilities;
 pub mod event;
 pub mod governor;
+pub mod jobs;
 pub mod manifest;
+pub mod models;
 pub mod problem;
 pub mod resources;
 pub mod revisions;

@@ -9,6 +9,8 @@
 //! | [`access`] | who may come in, and under which names |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
 //! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
+//! | [`jobs`] | long work: run, told, ended |
+//! | [`workshop`] | work with a model in a process of its own |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
 //! | [`viewers`] | a key frame for who begins to watch |
@@ -30,6 +32,7 @@ mod banner;
 mod broker;
 mod cameras;
 mod inform;
+mod jobs;
 mod latencies;
 mod listen;
 mod machine;
@@ -41,6 +44,7 @@ mod recorder;
 mod settings;
 mod viewers;
 mod watchdog;
+mod workshop;
 
 use std::process::ExitCode;
 

@@ -4,12 +4,15 @@
 
 mod audit;
 mod cameras;
+mod detector;
 mod events;
+mod jobs;
 mod models;
 mod outbox;
 mod settings;
 mod streams;
 mod system;
+mod trials;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
@@ -17,3 +20,4 @@ pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
+pub(crate) use trials::TrialPort;

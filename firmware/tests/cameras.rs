@@ -70,14 +70,14 @@ fn a_camera_comes_and_goes_and_nothing_else_notices() {
         now["phase"] == "running" && now["pid"].as_u64().is_some_and(|pid| pid != u64::from(first))
     });
 
-    let gone = edgecam.api().remove(&format!("{CAMERAS}/yard"));
+    let gone = edgecam.api().deleted(&format!("{CAMERAS}/yard"));
     assert_eq!(gone.status, 204);
     assert!(edgecam.children("--camera yard").is_empty(), "its process is still there");
     assert_eq!(edgecam.api().get(&format!("{CAMERAS}/yard")).status, 404);
     until("its stream is gone", LONG, || !is_described(edgecam.at().rtsp, "yard"));
     let forgotten = || subscriber.newest("/yard/availability").as_deref() == Some("");
     until("the broker forgets it", LONG, forgotten);
-    let file = edgecam.api().remove(&format!("{CAMERAS}/cam"));
+    let file = edgecam.api().deleted(&format!("{CAMERAS}/cam"));
     assert_eq!(file.status, 409, "a settings file names it");
 
     let after = (edgecam.pid(), process(&edgecam, "cam"), edgecam.child("mediamtx").pid);
@@ -93,7 +93,7 @@ fn a_camera_that_was_added_is_there_after_kill_9_and_one_that_was_removed_is_not
     for id in ["gate", "yard"] {
         assert_eq!(edgecam.api().post(CAMERAS, &json!({ "id": id })).status, 201);
     }
-    assert_eq!(edgecam.api().remove(&format!("{CAMERAS}/yard")).status, 204);
+    assert_eq!(edgecam.api().deleted(&format!("{CAMERAS}/yard")).status, 204);
     edgecam.kill();
     let edgecam = edgecam.restart();
     until("the added one runs", LONG, || phase(&edgecam, "gate") == "running");
@@ -207,7 +207,7 @@ fn what_is_masked_is_neither_streamed_nor_photographed_nor_detected() {
     assert!(!subscriber.events().iter().any(|(when, event)| *when >= at && seen(event)));
 
     let at = Instant::now();
-    assert_eq!(edgecam.api().remove(&format!("{masks}/bench")).status, 204);
+    assert_eq!(edgecam.api().deleted(&format!("{masks}/bench")).status, 204);
     let comes = |event: &Event| is_person(event) && event.event_type == EventType::ObjectNew;
     subscriber.wait_for("the person is seen without the mask", at, LONG, comes);
     until("and in the stream", LONG, || {

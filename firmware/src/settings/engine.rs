@@ -5,6 +5,7 @@
 //! it: one that it cannot start with is taken back.
 
 mod apply;
+pub(crate) mod models;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -94,7 +94,8 @@ impl Api {
     /// The same, of the revision `etag` only.
     #[track_caller]
     pub(crate) fn patch_if(&self, path: &str, patch: &Value, etag: &str) -> Answer {
-        let request = self.agent.patch(format!("{}{path}", self.base)).header("If-Match", etag);
+        let request = self.signed(self.agent.patch(format!("{}{path}", self.base)));
+        let request = request.header("If-Match", etag);
         let request = request.header("Content-Type", "application/merge-patch+json");
         taken(request.send(patch.to_string()))
             .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
@@ -108,9 +109,17 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
+    /// `POST path` with `body`, sent as `kind`.
+    #[track_caller]
+    pub(crate) fn send(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
+        taken(request.header("Content-Type", kind).send(body))
+            .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
     /// `DELETE path`.
     #[track_caller]
-    pub(crate) fn remove(&self, path: &str) -> Answer {
+    pub(crate) fn deleted(&self, path: &str) -> Answer {
         let request = self.signed(self.agent.delete(format!("{}{path}", self.base)));
         taken(request.call()).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
     }

@@ -1,6 +1,8 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod jobs;
+mod models;
 mod settings;
 
 use std::sync::Arc;
@@ -9,15 +11,19 @@ use access::Access;
 use api::access::AuditEntry;
 use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::event::{Event, Kind, Phase};
-use api::problem::FieldProblem;
-use api::resources::{Model, Readiness, Stream, System};
+use api::problem::{FieldProblem, Problem};
+use api::resources::{Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
+use crate::problem::Failure;
 
+pub use axum::body::Bytes;
+pub use jobs::{Beginner, Jobs};
+pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 
 /// Why something that the API asked for cannot be had.
@@ -36,6 +42,16 @@ impl PortError {
     /// A failure of `kind`.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// Input that is refused for these reasons.
+    pub fn input(detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
+        Self { errors, ..Self::new(ErrorKind::InvalidArgument, detail) }
+    }
+
+    /// The same as a body of the API.
+    pub fn problem(self) -> Problem {
+        Failure::from(self).problem()
     }
 }
 
@@ -63,6 +79,12 @@ pub struct Ports {
     pub streams: Arc<dyn Streams>,
     /// The models.
     pub models: Arc<dyn Models>,
+    /// The detector, beside the cameras' own work.
+    pub detector: Arc<dyn DetectorBench>,
+    /// The rules of cameras.
+    pub trials: Arc<dyn RuleTrials>,
+    /// Long work.
+    pub jobs: Arc<dyn Jobs>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.
@@ -189,10 +211,4 @@ pub trait Streams: Send + Sync + 'static {
     /// The streams, ordered by camera, with addresses for a client that reached us as `host` (a
     /// name or an address without port, IPv6 in brackets).
     fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>>;
-}
-
-/// The models.
-pub trait Models: Send + Sync + 'static {
-    /// The models that this device knows, ordered by name.
-    fn list(&self) -> Answer<'_, Vec<Model>>;
 }

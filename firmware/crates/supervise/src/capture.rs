@@ -36,11 +36,11 @@ struct Words {
 impl Capture {
     pub(crate) fn start(
         child: &str,
-        output: Option<(ChildStdout, ChildStderr)>,
+        output: Option<ChildStdout>,
+        errors: Option<ChildStderr>,
         policy: LogPolicy,
     ) -> Self {
         let words = Arc::default();
-        let Some((stdout, stderr)) = output else { return Self { readers: Vec::new(), words } };
         let reader = |stream| Reader {
             child: child.to_owned(),
             stream,
@@ -49,13 +49,15 @@ impl Capture {
             flood: Flood::new(policy.lines_per_s),
         };
         let mut readers = Vec::new();
-        match tokio::process::ChildStdout::from_std(stdout) {
-            Ok(stdout) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
-            Err(error) => tracing::warn!(child, %error, "no log of a child's standard output"),
+        match output.map(tokio::process::ChildStdout::from_std) {
+            Some(Ok(stdout)) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
+            Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's output"),
+            None => {}
         }
-        match tokio::process::ChildStderr::from_std(stderr) {
-            Ok(stderr) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
-            Err(error) => tracing::warn!(child, %error, "no log of a child's standard error"),
+        match errors.map(tokio::process::ChildStderr::from_std) {
+            Some(Ok(stderr)) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
+            Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's errors"),
+            None => {}
         }
         Self { readers, words }
     }

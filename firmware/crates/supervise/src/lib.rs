@@ -6,6 +6,7 @@
 //! | [`status`] | what is known about it |
 //! | [`supervisor`](Supervisor) | the set of children; starts and shuts down |
 //! | [`handle`](ChildHandle) | a child's front: status, heartbeat, restart, stop |
+//! | [`worker`] | a process for one thing to do, talked to over pipes |
 //! | `task` | the loop behind a handle |
 //! | `plan` | pure: is it well, what follows its end |
 //! | `process` | one live process: its end, signals, its group |
@@ -45,6 +46,7 @@ pub mod spec;
 pub mod status;
 mod supervisor;
 mod task;
+pub mod worker;
 
 pub use error::SuperviseError;
 pub use handle::{ChildHandle, Restart};
@@ -56,3 +58,4 @@ pub use spec::{
 };
 pub use status::{ChildStatus, Exit, LastExit, Phase, Stopped};
 pub use supervisor::Supervisor;
+pub use worker::{Ended, Worker};

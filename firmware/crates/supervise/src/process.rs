@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::{Child, ChildStderr, ChildStdout};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, pidfd_send_signal};
@@ -53,9 +53,19 @@ impl Process {
         self.child.id()
     }
 
-    /// Its standard output and error; `None` when taken before.
-    pub(crate) fn take_output(&mut self) -> Option<(ChildStdout, ChildStderr)> {
-        Some((self.child.stdout.take()?, self.child.stderr.take()?))
+    /// Its standard input; `None` when taken before, or when it has none.
+    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Its standard output; `None` when taken before.
+    pub(crate) fn take_output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Its standard error; `None` when taken before.
+    pub(crate) fn take_errors(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// Waits for its end and cleans up after it. Cancel-safe.

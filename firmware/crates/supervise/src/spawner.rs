@@ -54,8 +54,21 @@ pub(crate) struct Spawned {
     pub(crate) pidfd: OwnedFd,
 }
 
+/// What a process has for standard input and output; its standard error is always a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pipes {
+    /// Nothing to hear; what it says is its log.
+    Log,
+    /// It is talked to.
+    Talk,
+}
+
 enum Request {
-    Spawn { spec: Box<ChildSpec>, reply: oneshot::Sender<Result<Spawned, SuperviseError>> },
+    Spawn {
+        spec: Box<ChildSpec>,
+        pipes: Pipes,
+        reply: oneshot::Sender<Result<Spawned, SuperviseError>>,
+    },
     Gone(Pid),
     End,
 }
@@ -76,9 +89,13 @@ impl Spawner {
     }
 
     /// Starts a process.
-    pub(crate) async fn spawn(&self, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+    pub(crate) async fn spawn(
+        &self,
+        spec: &ChildSpec,
+        pipes: Pipes,
+    ) -> Result<Spawned, SuperviseError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Spawn { spec: Box::new(spec.clone()), reply };
+        let request = Request::Spawn { spec: Box::new(spec.clone()), pipes, reply };
         self.requests.send(request).map_err(|_| SuperviseError::Ended)?;
         answer.await.map_err(|_| SuperviseError::Ended)?
     }
@@ -107,8 +124,8 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
     let mut guard = Guard::new(launcher.clone());
     while let Ok(request) = queue.recv() {
         match request {
-            Request::Spawn { spec, reply } => {
-                let spawned = spawn(launcher, &spec);
+            Request::Spawn { spec, pipes, reply } => {
+                let spawned = spawn(launcher, &spec, pipes);
                 if let Ok(spawned) = &spawned {
                     guard.add(spawned.pid);
                 }
@@ -129,7 +146,7 @@ fn discard(mut spawned: Spawned) {
     let _ = spawned.child.wait();
 }
 
-fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+fn spawn(launcher: &Launcher, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned, SuperviseError> {
     let program = find_program(&spec.program)?;
     if let Some(cwd) = spec.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         return Err(SuperviseError::CwdMissing { cwd: cwd.clone() });
@@ -140,7 +157,11 @@ fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseErro
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = match pipes {
+        Pipes::Log => Stdio::null(),
+        Pipes::Talk => Stdio::piped(),
+    };
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| SuperviseError::Spawn { program, source })?;
     match watch(&child) {
         Ok((pid, pidfd)) => Ok(Spawned { child, pid, pidfd }),

@@ -15,7 +15,7 @@ use crate::error::SuperviseError;
 use crate::handle::{Command, Pulse, Restart};
 use crate::plan::{End, Next, Restarts, Verdict, Watch};
 use crate::process::Process;
-use crate::spawner::Spawner;
+use crate::spawner::{Pipes, Spawner};
 use crate::spec::{ChildSpec, Health};
 use crate::status::{ChildStatus, Exit, LastExit, Phase, Stopped};
 
@@ -128,9 +128,10 @@ impl ChildTask {
 
     async fn start(&mut self) -> Result<(Process, Capture), SuperviseError> {
         self.pulse.reset(0);
-        let spawned = self.spawner.spawn(&self.spec).await?;
+        let spawned = self.spawner.spawn(&self.spec, Pipes::Log).await?;
         let mut process = Process::new(spawned, self.spawner.clone())?;
-        let capture = Capture::start(&self.spec.name, process.take_output(), self.spec.log);
+        let (output, errors) = (process.take_output(), process.take_errors());
+        let capture = Capture::start(&self.spec.name, output, errors, self.spec.log);
         let pid = process.id();
         self.pulse.reset(pid);
         self.well_since = None;

@@ -26,7 +26,7 @@ impl Inner {
         };
         // Orders name the model that is to be there, or what stands in for it.
         let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
-        block_in_place(|| self.models.want(chosen));
+        block_in_place(|| self.models.want(&chosen));
         let before: Vec<_> = self.cameras.all().keys().cloned().collect();
         // A camera that is ending may still publish.
         self.serve(before.iter().chain(settings.cameras.keys()));

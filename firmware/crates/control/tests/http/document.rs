@@ -6,6 +6,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::{MERGE_PATCH, Server, soon};
+use crate::work::{JOB, MODEL};
 
 fn document() -> Value {
     serde_json::from_str(&edgecam_control::openapi_json()).unwrap()
@@ -137,9 +138,14 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
     let server = Server::start().await;
     server.fake.append("front", "car");
     let document = document();
-    for (path, method, operation) in operations(&document) {
+    let mut operations = operations(&document);
+    // What is deleted is not there for the others.
+    operations.sort_by_key(|(_, method, _)| *method == Method::DELETE);
+    for (path, method, operation) in operations {
         let at = path
             .replace("{cam}", "front")
+            .replace("/jobs/{id}", &format!("/jobs/{JOB}"))
+            .replace("{name}", MODEL)
             .replace("{id}", &server.fake.event_id(1))
             .replace("{revision}", "1")
             .replace("{file}", "index.html")
@@ -148,8 +154,8 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{zone}", "door")
             .replace("{line}", "gate")
             .replace("{mask}", "house");
-        let patches =
-            method == Method::PATCH && (path.contains("/cameras/") || path.ends_with("/settings"));
+        // An empty patch changes nothing.
+        let patches = method == Method::PATCH && !path.contains("/users/");
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];
         let answer = soon(server.send(method.clone(), &at, &headers, "{}")).await;
