@@ -64,7 +64,7 @@ pub(crate) fn pointer(path: &Path) -> String {
 }
 
 /// The pointer to `key` below `at`.
-fn join(at: &str, key: &str) -> String {
+pub(crate) fn join(at: &str, key: &str) -> String {
     format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

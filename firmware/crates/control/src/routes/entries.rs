@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::error::ErrorKind;
 use config::Entry;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::extract::{InCamera, JsonBody, PathName, QueryOf};
 use crate::gate::caller::Caller;
@@ -21,7 +21,7 @@ use crate::gate::record::Note;
 use crate::openapi::{
     Conflict, Invalid, Malformed, NotFound, Outdated, TooLarge, Unavailable, UnsupportedMediaType,
 };
-use crate::patch::Place;
+use crate::patch::{Place, join};
 use crate::ports::{Ports, What};
 use crate::problem::Failure;
 use crate::routes::cameras::PatchQuery;
@@ -45,12 +45,28 @@ impl Asked {
     }
 }
 
+/// The field at `pointer` is wrong.
+fn wrong(pointer: &str, detail: &str) -> Failure {
+    let problem = FieldProblem { pointer: pointer.to_owned(), detail: detail.to_owned() };
+    Failure::input("a field is wrong; nothing was changed", vec![problem])
+}
+
+/// The id and the settings that `body` gives a camera; those that are not there are empty.
+fn new_camera(body: Value) -> Result<(String, Value), Failure> {
+    let (id, mut rest) = named(body)?;
+    let settings = rest.as_object_mut().and_then(|rest| rest.remove("settings"));
+    if let Some(unknown) = rest.as_object().and_then(|rest| rest.keys().next()) {
+        return Err(wrong(&join("", unknown), "is not known; there are id, settings"));
+    }
+    match settings {
+        None => Ok((id, Value::Object(Map::new()))),
+        Some(settings) if settings.is_object() => Ok((id, settings)),
+        Some(_) => Err(wrong("/settings", "must be a table")),
+    }
+}
+
 /// The id that `body` gives, and the rest of it.
 fn named(body: Value) -> Result<(String, Value), Failure> {
-    let wrong = |pointer: &str, detail: &str| {
-        let problem = FieldProblem { pointer: pointer.to_owned(), detail: detail.to_owned() };
-        Failure::input("a field is wrong; nothing was changed", vec![problem])
-    };
     let Value::Object(mut fields) = body else { return Err(wrong("", "must be a table")) };
     match fields.remove("id") {
         Some(Value::String(id)) if !id.is_empty() => Ok((id, Value::Object(fields))),
@@ -105,16 +121,7 @@ pub(crate) async fn create_camera(
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Result<Response, Failure> {
-    let (id, mut rest) = named(body)?;
-    let fields = rest.as_object_mut();
-    let settings = fields
-        .and_then(|fields| fields.remove("settings"))
-        .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    if let Some(unknown) = rest.as_object().and_then(|rest| rest.keys().next()) {
-        let detail = "is not known; there are id, settings";
-        let problem = FieldProblem { pointer: format!("/{unknown}"), detail: detail.into() };
-        return Err(Failure::input("a field is wrong; nothing was changed", vec![problem]));
-    }
+    let (id, settings) = new_camera(body)?;
     let place = Place::of(["cameras", &id]).named_in("/settings");
     let what = What::Add(Entry { at: place.keys(), value: settings });
     let asked = Asked { ports: ports.clone(), caller, note, headers, query };

@@ -54,7 +54,7 @@ async fn a_wrong_camera_is_refused_with_every_reason_where_the_body_has_it() {
         (json!({ "id": "default" }), "/id"),
         (json!({ "id": "a/b~c" }), "/id"),
         (json!({ "id": "gate", "name": "Gate" }), "/name"),
-        (json!({ "id": "gate", "settings": 7 }), "/id"),
+        (json!({ "id": "gate", "settings": 7 }), "/settings"),
     ] {
         let answer = send(&server, Method::POST, "/api/v1/cameras", &body).await;
         assert_eq!(pointers(&answer), [pointer], "{body}");
