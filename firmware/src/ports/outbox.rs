@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::latencies::Latencies;
 
-/// Announcements on their way that are remembered for their times; more go untimed.
+/// Announcements on their way that are remembered for their times; older ones go untimed.
 const TIMED: usize = 1024;
 
 /// The store as the MQTT session sees it.
@@ -44,8 +44,12 @@ impl Outbox for StoreOutbox {
         for row in &rows {
             // The clock of another boot is another one.
             let of_this_start = row.event.boot_id == self.store.boot_id();
-            if of_this_start && under_way.len() < TIMED {
+            if of_this_start {
                 under_way.insert(row.event.seq, (row.event.camera.clone(), row.stored_at));
+            }
+            // Those that were given up are never acknowledged.
+            if under_way.len() > TIMED {
+                under_way.pop_first();
             }
         }
         drop(under_way);

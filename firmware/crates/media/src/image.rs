@@ -109,17 +109,17 @@ fn changes(old: Option<&ImageControls>, new: &ImageControls) -> Vec<(&'static st
 }
 
 /// Controls of a V4L2 device as `extra-controls`; `None`: there are none.
-fn extra_controls(controls: &ImageControls) -> Option<String> {
-    let all = controls.v4l2.iter().map(|(name, value)| format!(",{name}=(int){value}"));
-    let all: String = all.collect();
-    (!all.is_empty()).then(|| format!("controls{all}"))
+fn extra_controls(controls: &ImageControls) -> Option<gst::Structure> {
+    let mut all = gst::Structure::new_empty("controls");
+    controls.v4l2.iter().for_each(|(name, value)| all.set(name.as_str(), *value));
+    (!controls.v4l2.is_empty()).then_some(all)
 }
 
 /// Tells `source` what differs between `old` (`None`: it was told nothing yet) and `new`.
 pub(crate) fn apply(source: &gst::Element, old: Option<&ImageControls>, new: &ImageControls) {
     if is(source, "v4l2src") {
-        if let Some(controls) = extra_controls(new).filter(|_| old.is_none_or(|old| old != new)) {
-            source.set_property_from_str("extra-controls", &controls);
+        if let Some(controls) = extra_controls(new).filter(|_| old != Some(new)) {
+            source.set_property("extra-controls", controls);
         }
         return;
     }
@@ -261,14 +261,18 @@ mod tests {
     }
 
     #[test]
-    fn controls_of_a_device_are_a_structure_that_gstreamer_reads() {
+    fn controls_of_a_device_are_a_structure_with_their_numbers() {
         gst::init().unwrap();
         assert_eq!(extra_controls(&ImageControls::default()), None);
         let v4l2 = [("gain".to_owned(), -3), ("power_line_frequency".to_owned(), 1)].into();
-        let text = extra_controls(&ImageControls { v4l2, ..ImageControls::default() }).unwrap();
-        let structure: gst::Structure = text.parse().unwrap();
+        let set = ImageControls { v4l2, ..ImageControls::default() };
+        let structure = extra_controls(&set).unwrap();
         assert_eq!(structure.get::<i32>("gain"), Ok(-3));
         assert_eq!(structure.get::<i32>("power_line_frequency"), Ok(1));
+        let source = gst::ElementFactory::make("v4l2src").build().unwrap();
+        apply(&source, None, &set);
+        let told = source.property::<gst::Structure>("extra-controls");
+        assert_eq!(told.get::<i32>("gain"), Ok(-3));
         assert_eq!(name_of("White Balance, Automatic"), "white_balance_automatic");
     }
 

@@ -64,7 +64,7 @@ fn v4l2(check: &mut Check<'_>, all: Option<&BTreeMap<String, i32>>) -> BTreeMap<
     if all.len() > CONTROLS {
         check.wrong("", None, format!("has {} controls, but may have {CONTROLS}", all.len()));
     }
-    // Names become part of a text that GStreamer reads.
+    // As GStreamer spells the names of controls.
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     for name in
         all.keys().filter(|name| !(1..=64).contains(&name.len()) || !name.chars().all(allowed))
