@@ -33,7 +33,7 @@ use crate::ports::{
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::workshop::Workshop;
-use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
+use crate::{access, banner, broker, found, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
@@ -295,6 +295,7 @@ impl Built {
         let bound = ControlServer::bind(listen, access::names(&config), ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
+        services.tasks.spawn(found::keep(config.clone(), services.shutdown.clone()));
         services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
         Ok(Running {
             cameras: seeing,

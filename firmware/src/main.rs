@@ -31,6 +31,7 @@ mod backtest;
 mod banner;
 mod broker;
 mod cameras;
+mod found;
 mod inform;
 mod jobs;
 mod latencies;
