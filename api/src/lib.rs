@@ -3,6 +3,8 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
+//! | [`areas`] | cameras, zones, lines and masks with their ids | owner → daemon → clients |
+//! | [`capabilities`] | what a camera can do, and how long its frames take | camera process, daemon → clients |
 //! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
@@ -18,7 +20,9 @@
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
+pub mod areas;
 pub mod backtest;
+pub mod capabilities;
 pub mod event;
 pub mod governor;
 pub mod jobs;

@@ -5,6 +5,7 @@
 //! checks them and compiles them into what everything runs on.
 
 mod detection;
+mod image;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
+pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
@@ -307,6 +309,10 @@ pub struct CameraSettings {
     pub scene_seed: Option<u64>,
     /// Size and rate of the picture.
     pub video: VideoSettings,
+    /// How the picture is taken.
+    pub image: ImageSettings,
+    /// Areas of the picture that nobody gets to see, by id.
+    pub privacy_masks: BTreeMap<String, PrivacyMaskSettings>,
     /// How the picture is encoded.
     pub encoder: EncoderSettings,
     /// What counts as found.

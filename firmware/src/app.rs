@@ -24,6 +24,7 @@ use crate::again::{self, End};
 use crate::args::RunArgs;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::jobs::Jobs;
+use crate::latencies::Latencies;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
 use crate::ports::{
@@ -233,7 +234,7 @@ impl Built {
             None => None,
         };
 
-        let latencies = recorder::Latencies::default();
+        let latencies = Latencies::default();
         let (recorder, recording) =
             recorder::new(store.clone(), latencies.clone(), seeing.shutdown.clone());
         seeing.tasks.spawn(recording);
@@ -247,9 +248,7 @@ impl Built {
         let orders_now = orders.orders(&settings)?;
         let shutdown = seeing.shutdown.clone();
         let cameras =
-            cameras::start(orders_now, self.link, &surroundings, &shutdown, &mut seeing.tasks)?;
-        // The recorder ends when the last camera's queue to it is gone.
-        drop(surroundings);
+            cameras::start(orders_now, self.link, surroundings, &shutdown, &mut seeing.tasks)?;
         if let Some(server) = media_server.clone() {
             let stop = services.shutdown.clone();
             services.tasks.spawn(viewers::welcome(server, cameras.clone(), stop));
@@ -271,6 +270,7 @@ impl Built {
             models: wish,
             orders,
             cameras: cameras.clone(),
+            media_server: media_server.clone(),
             live: live.clone(),
         });
         services.tasks.spawn(engine.clone().keep(services.shutdown.clone()));
@@ -455,7 +455,7 @@ fn start_mqtt(
         serial: None,
         api_url: Some(access::url(config)),
     };
-    let outbox = Arc::new(StoreOutbox(store.clone()));
+    let outbox = Arc::new(StoreOutbox::new(store.clone(), cameras.latencies().clone()));
     let (handle, task) =
         MqttTask::new(mqtt_config.clone(), node, CameraSite::all_of(config), outbox);
     services.tasks.spawn(task.run(services.shutdown.clone()));

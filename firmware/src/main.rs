@@ -34,6 +34,7 @@ mod cameras;
 mod found;
 mod inform;
 mod jobs;
+mod latencies;
 mod listen;
 mod machine;
 mod media_server;

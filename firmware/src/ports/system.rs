@@ -89,7 +89,8 @@ impl SystemPort {
             };
             (status.name, shown)
         });
-        let cameras = self.cameras.iter().map(|(id, camera)| {
+        let all = self.cameras.all();
+        let cameras = all.iter().map(|(id, camera)| {
             let status = camera.view().status.clone();
             let shown = ChildStatus {
                 pid: status.pid,
@@ -127,7 +128,8 @@ impl SystemView for SystemPort {
     /// Ready means that every enabled camera shows pictures. A broker that is away does not make
     /// it unready: events wait in the outbox.
     fn readiness(&self) -> Readiness {
-        let cameras = self.cameras.iter().filter_map(|(id, camera)| {
+        let all = self.cameras.all();
+        let cameras = all.iter().filter_map(|(id, camera)| {
             let status = camera.view().status.clone();
             let ok = match status.phase {
                 CameraPhase::Disabled => return None,

@@ -16,8 +16,9 @@ use api::revisions::{
 };
 use base::error::{ErrorKind, Kind};
 use base::shutdown::Shutdown;
+use config::patch::Patched;
 use config::revisions::{Confirm, ConfirmedBy, Draft, Moment, RevisionError, Revisions, Settled};
-use config::{ConfigDiff, ConfigErrors, Loaded, Sources};
+use config::{ConfigDiff, EditError, Loaded, Sources};
 use control::PortError;
 use control::ports::{ChangeRequest, InForce, What};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ use tokio::task::block_in_place;
 use super::plan::{Plan, Work};
 use super::{LiveSettings, OrderMaker, labels, shown};
 use crate::cameras::Cameras;
+use crate::media_server::MediaServer;
 use crate::models::{ModelLibrary, ModelWish};
 
 /// A daemon that starts again with new settings has come up within this time, or they are taken back.
@@ -47,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) orders: OrderMaker,
     /// The cameras.
     pub(crate) cameras: Cameras,
+    /// What they publish to, if there is one.
+    pub(crate) media_server: Option<MediaServer>,
     /// What is in force.
     pub(crate) live: LiveSettings,
 }
@@ -62,6 +66,7 @@ struct Inner {
     models: ModelWish,
     orders: OrderMaker,
     cameras: Cameras,
+    media_server: Option<MediaServer>,
     live: LiveSettings,
     /// Held from the first look at a change to its end.
     revisions: Mutex<Revisions>,
@@ -81,7 +86,8 @@ struct Wanted {
 impl Engine {
     /// An engine over what `parts` has in force.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { sources, revisions, library, models, orders, cameras, live } = parts;
+        let Parts { sources, revisions, library, models, orders, cameras, media_server, live } =
+            parts;
         let status = shown::status(&revisions, None, &sources.fixed());
         Self(Arc::new(Inner {
             sources,
@@ -89,6 +95,7 @@ impl Engine {
             models,
             orders,
             cameras,
+            media_server,
             live,
             revisions: Mutex::new(revisions),
             status: watch::Sender::new(status),
@@ -248,17 +255,22 @@ impl Engine {
     /// The settings that `what` asks for, checked.
     fn wanted(&self, revisions: &Revisions, what: &What) -> Result<Wanted, PortError> {
         let now = self.in_force();
-        let wanted = match what {
-            What::Patch(patch) => {
-                let patched = self.0.sources.patch(&now.made, &now.settings, patch);
-                patched.map(|patched| Wanted { made: patched.made, loaded: patched.loaded })
-            }
+        let (sources, made, in_force) = (&self.0.sources, &now.made, &now.settings);
+        let patched = match what {
+            What::Patch(patch) => sources.patch(made, in_force, patch).map_err(EditError::from),
+            What::Add(entry) => sources.add(made, in_force, entry),
+            What::Put(entry) => sources.put(made, in_force, entry),
+            What::Remove(at) => sources.remove(made, in_force, at),
             What::BackTo(number) => {
                 let made = self.made_at(revisions, *number)?;
-                self.0.sources.load(&made).map(|loaded| Wanted { made, loaded })
+                sources.load(&made).map(|loaded| Patched { made, loaded }).map_err(EditError::from)
             }
         };
-        let wanted = wanted.map_err(|errors: ConfigErrors| refused(errors.field_problems()))?;
+        let Patched { made, loaded } = patched.map_err(|error| match error {
+            EditError::Wrong(errors) => refused(errors.field_problems()),
+            other => PortError::new(other.kind(), other.to_string()),
+        })?;
+        let wanted = Wanted { made, loaded };
         let unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
         if unknown.is_empty() { Ok(wanted) } else { Err(refused(unknown)) }
     }
@@ -376,7 +388,7 @@ fn confirm(within: Option<Duration>, plan: &Plan) -> Option<Confirm> {
 
 fn note(what: &What) -> Option<String> {
     match what {
-        What::Patch(_) => None,
+        What::Patch(_) | What::Add(_) | What::Put(_) | What::Remove(_) => None,
         What::BackTo(number) => Some(format!("back to revision {number}")),
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::capabilities::CameraCapabilities;
 use api::status::{CameraPhase, DetectorStatus, PipelineStatus};
 use base::clock::monotonic;
 use base::slot::Slot;
@@ -19,6 +20,7 @@ use crate::daemon::{Daemon, OUTBOX, Out};
 use crate::governor::{Candidate, Governed, Governing, GovernorSetup, interval};
 use crate::meter::{Meter, SharedMeter};
 use crate::models::ModelSource;
+use crate::to_link;
 use crate::vision::{Pace, Told, Vision, VisionSetup, Watched, from_files};
 
 /// Time between two statistics: also the sign of life that the daemon waits for.
@@ -71,6 +73,7 @@ struct Session {
     error: Option<String>,
     running: Option<PipelineStatus>,
     detector: DetectorStatus,
+    capabilities: Option<Box<CameraCapabilities>>,
     out: Out,
 }
 
@@ -122,6 +125,7 @@ impl Session {
             error: None,
             running: None,
             detector: DetectorStatus::default(),
+            capabilities: None,
             bitrate_kbps: config.encoder.bitrate_kbps,
             governing,
             governed,
@@ -199,7 +203,11 @@ impl Session {
         if config.overlay != self.config.overlay {
             self.pipeline.set_overlay_config(config.overlay);
         }
+        self.pipeline.set_masks(&config.masks);
         self.pipeline.overlay().set_marks(&config.name, &config.zones, &config.lines);
+        if config.image.controls != self.config.image.controls {
+            self.pipeline.set_image(&config.image.controls);
+        }
         let lighter = ModelSource::lighter(&order);
         let models = candidates(&ModelSource::asked(&order), &lighter);
         self.vision.apply(config.clone(), lighter);
@@ -224,6 +232,7 @@ impl Session {
     async fn on_media(&mut self, event: MediaEvent) {
         match event {
             MediaEvent::Running(running) => {
+                self.capabilities = Some(Box::new(to_link::capabilities(&running)));
                 self.running = Some(PipelineStatus {
                     source: self.config.source.to_string(),
                     width: running.size.width,
@@ -311,6 +320,7 @@ impl Session {
             error: self.error.clone(),
             pipeline: self.running.clone(),
             detector: Box::new(self.detector.clone()),
+            capabilities: self.capabilities.clone(),
         })
         .await;
     }

@@ -6,6 +6,7 @@
 mod api;
 mod camera;
 mod detection;
+mod image;
 mod rules;
 mod source;
 
@@ -24,6 +25,9 @@ use crate::error::ConfigErrors;
 use crate::model::{
     ApiConfig, Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig,
 };
+
+/// Most cameras of a device: each is a process.
+const CAMERAS: usize = 32;
 
 /// Checks complete settings (see [`crate::load`]) and turns them into a configuration.
 ///
@@ -66,6 +70,10 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     let download_models =
         check.below("detector").need_or("download", settings.detector.download, false);
     let (detector, thermal, governor) = (&settings.detector, &settings.thermal, &settings.governor);
+    if settings.cameras.len() > CAMERAS {
+        let reason = format!("has {} cameras, but may have {CAMERAS}", settings.cameras.len());
+        check.wrong("cameras", None, reason);
+    }
     let cameras: Vec<_> = settings
         .cameras
         .iter()

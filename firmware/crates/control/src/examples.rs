@@ -47,6 +47,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
 // Below the macro that they use.
+mod cameras;
 mod jobs;
 mod settings;
 
@@ -54,6 +55,7 @@ mod settings;
 pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     live::put_into(document);
+    cameras::put_into(document);
     jobs::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),

@@ -35,6 +35,7 @@ use crate::routes;
         (name = "auth", description = "Coming in and going out; tokens for programs."),
         (name = "users", description = "Who may do what, and what they did."),
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
+        (name = "areas", description = "Zones, lines and privacy masks of a camera."),
         (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
         (name = "viewing", description = "Streams: where they are watched, by whom, and the way there."),

@@ -7,17 +7,33 @@ use serde_path_to_error::{Path, Segment};
 
 /// A place in the settings that a body is about, such as that of a camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place(Vec<String>);
+pub(crate) struct Place {
+    keys: Vec<String>,
+    /// Where the body has what stands below the place.
+    inside: &'static str,
+    /// Where the body has the place's own name.
+    name: &'static str,
+}
 
 impl Place {
     /// The place that `keys` lead to.
     pub(crate) fn of<const N: usize>(keys: [&str; N]) -> Self {
-        Self(keys.map(str::to_owned).to_vec())
+        Self { keys: keys.map(str::to_owned).to_vec(), inside: "", name: "" }
+    }
+
+    /// The same, of a body that has its `id` and, below the pointer `inside`, the rest.
+    pub(crate) fn named_in(self, inside: &'static str) -> Self {
+        Self { inside, name: "/id", ..self }
+    }
+
+    /// The keys that lead here.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.keys.clone()
     }
 
     /// The patch of the settings that `patch` is here.
     pub(crate) fn patch(&self, patch: Value) -> Value {
-        self.0
+        self.keys
             .iter()
             .rev()
             .fold(patch, |patch, key| Value::Object(Map::from_iter([(key.clone(), patch)])))
@@ -26,10 +42,11 @@ impl Place {
     /// `problems` with pointers into the body: without the way to here. Pointers that lead elsewhere
     /// stay.
     pub(crate) fn in_body(&self, problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
-        let here = self.0.iter().fold(String::new(), |at, key| join(&at, key));
+        let here = self.keys.iter().fold(String::new(), |at, key| join(&at, key));
         let inside = |problem: FieldProblem| match problem.pointer.strip_prefix(&here) {
-            Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
-                FieldProblem { pointer: pointer.to_owned(), ..problem }
+            Some("") => FieldProblem { pointer: self.name.to_owned(), ..problem },
+            Some(pointer) if pointer.starts_with('/') => {
+                FieldProblem { pointer: format!("{}{pointer}", self.inside), ..problem }
             }
             _ => problem,
         };
@@ -47,7 +64,7 @@ pub(crate) fn pointer(path: &Path) -> String {
 }
 
 /// The pointer to `key` below `at`.
-fn join(at: &str, key: &str) -> String {
+pub(crate) fn join(at: &str, key: &str) -> String {
     format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
@@ -74,5 +91,8 @@ mod tests {
         let inside = place.in_body(wrong.map(problem).to_vec());
         let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/name", "", "/cameras/frontal/name", "/mqtt"]);
+        let named = place.named_in("/settings").in_body(wrong.map(problem).to_vec());
+        let pointers: Vec<_> = named.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/settings/name", "/id", "/cameras/frontal/name", "/mqtt"]);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use access::Access;
 use api::access::AuditEntry;
+use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::event::{Event, Kind, Phase};
 use api::problem::{FieldProblem, Problem};
 use api::resources::{Readiness, Stream, System};
@@ -112,6 +113,16 @@ pub trait Cameras: Send + Sync + 'static {
 
     /// Newest counters of `camera`; `None`: no such camera. Zeros while it has none yet.
     fn stats(&self, camera: &str) -> Option<CameraStats>;
+
+    /// What `camera` can do; `None`: not known yet, or no such camera.
+    fn capabilities(&self, camera: &str) -> Option<CameraCapabilities>;
+
+    /// How long frames and events of `camera` take; `None`: no such camera. Zeros while there are none.
+    fn latency(&self, camera: &str) -> Option<CameraLatency>;
+
+    /// Has the process of `camera` replaced in order, for the user `by`; answers when that is under way.
+    /// `FailedPrecondition`: it is switched off.
+    fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()>;
 
     /// A JPEG of the newest frame of `camera`, at `quality` 1..=100. Unavailable while the camera
     /// shows nothing.

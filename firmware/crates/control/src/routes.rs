@@ -10,6 +10,8 @@
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
+//! | [`entries`] | cameras that come and go; zones, lines, privacy masks |
+//! | [`parts`] | image, encoder and overlay of a camera |
 //! | [`events`] | stored announcements, page by page |
 //! | [`past`] | stored tracks, counts over time |
 //! | [`seq`] | the number of an announcement, as a caller gives it |
@@ -27,12 +29,14 @@ pub(crate) mod cameras;
 pub(crate) mod certificate;
 pub(crate) mod detector;
 pub(crate) mod device;
+pub(crate) mod entries;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod live;
 pub(crate) mod models;
 pub(crate) mod pages;
+pub(crate) mod parts;
 pub(crate) mod past;
 pub(crate) mod seq;
 pub(crate) mod settings;
@@ -66,10 +70,22 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(users::password))
         .routes(routes!(audit::list))
         .routes(routes!(certificate::get, certificate::put, certificate::delete))
-        .routes(routes!(cameras::list))
-        .routes(routes!(cameras::get, cameras::patch))
+        .routes(routes!(cameras::list, entries::create_camera))
+        .routes(routes!(cameras::get, cameras::patch, entries::delete_camera))
         .routes(routes!(cameras::snapshot))
         .routes(routes!(cameras::stats))
+        .routes(routes!(cameras::capabilities))
+        .routes(routes!(cameras::latency))
+        .routes(routes!(cameras::restart))
+        .routes(routes!(parts::image::get, parts::image::patch))
+        .routes(routes!(parts::encoder::get, parts::encoder::patch))
+        .routes(routes!(parts::overlay::get, parts::overlay::patch))
+        .routes(routes!(entries::zones::list, entries::zones::create))
+        .routes(routes!(entries::zones::get, entries::zones::put, entries::zones::delete))
+        .routes(routes!(entries::lines::list, entries::lines::create))
+        .routes(routes!(entries::lines::get, entries::lines::put, entries::lines::delete))
+        .routes(routes!(entries::masks::list, entries::masks::create))
+        .routes(routes!(entries::masks::get, entries::masks::put, entries::masks::delete))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(settings::confirm))
         .routes(routes!(settings::rollback))

@@ -78,6 +78,16 @@ impl CameraTask {
         }
     }
 
+    /// Replaces the process.
+    async fn restart(&mut self, reason: &str) -> Result<(), CameraError> {
+        let Some(child) = self.child.clone().filter(|_| self.is_enabled()) else {
+            let detail = "the camera is switched off; switch it on with `enabled`";
+            return Err(CameraError::new(ErrorKind::FailedPrecondition, detail));
+        };
+        child.restart(Restart::Politely, reason).await;
+        Ok(())
+    }
+
     pub(super) fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
         if let Some(Open::Snapshot { answer, .. }) = self.open.remove(&request) {
             let result = match error {
@@ -124,6 +134,10 @@ impl CameraTask {
         }
         if matches!(request, Request::Watch) {
             return self.watch_tracks().await;
+        }
+        if let Request::Restart { reason, answer } = request {
+            let _ = answer.send(self.restart(&reason).await);
+            return;
         }
         let Some((message, open)) = Open::new(number, request) else {
             return self.ask_for_key_frame().await;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
+use api::capabilities::{CameraCapabilities, CameraLatency, EncoderOption};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, Stream, System};
 use api::revisions::{
@@ -15,7 +16,8 @@ use api::revisions::{
     SettingsRevisionDetail, SettingsStatus,
 };
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
-use base::error::ErrorKind;
+use base::error::{ErrorKind, Kind as _};
+use config::EditError;
 use edgecam_control::ports::{
     Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, SeqBounds,
     SettingsPort, Streams, SystemView, What,
@@ -57,6 +59,7 @@ pub(crate) struct Fake {
     live: broadcast::Sender<Arc<Event>>,
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
+    pub(crate) restarted: Mutex<Vec<String>>,
     pub(crate) ready: Mutex<bool>,
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
@@ -65,8 +68,15 @@ pub(crate) struct Fake {
 impl Fake {
     /// The built-in defaults with the cameras `front`, whose source has a password, and `yard`.
     pub(crate) fn new() -> Arc<Self> {
-        let set =
-            ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
+        let polygon = "polygon=[[0.1,0.1],[0.9,0.1],[0.5,0.9]]";
+        let set = [
+            "cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream",
+            "cameras.yard.source=scene",
+            &format!("cameras.front.zones.door.{polygon}"),
+            &format!("cameras.front.privacy_masks.house.{polygon}"),
+            "cameras.front.lines.gate.from=[0.1,0.5]",
+            "cameras.front.lines.gate.to=[0.9,0.5]",
+        ];
         let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
         let sources = config::Sources::read(&layers);
         let loaded = sources.load(&json!({})).expect("the defaults are right");
@@ -85,6 +95,7 @@ impl Fake {
             live: broadcast::channel(LIVE).0,
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
+            restarted: Mutex::default(),
             ready: Mutex::new(true),
             watching: watching::Watching::default(),
             work: Work::default(),
@@ -235,6 +246,30 @@ impl Cameras for Fake {
         self.in_force().settings.cameras.contains_key(camera).then_some(stats)
     }
 
+    fn capabilities(&self, camera: &str) -> Option<CameraCapabilities> {
+        let encoder = EncoderOption { name: "x264".into(), in_use: true, trouble: None };
+        let one = CameraCapabilities { encoders: vec![encoder], ..CameraCapabilities::default() };
+        // The other camera has shown nothing yet.
+        (camera == "front").then_some(one)
+    }
+
+    fn latency(&self, camera: &str) -> Option<CameraLatency> {
+        let sensor_to_stored = Quantiles { p50_ms: 40.0, p95_ms: 55.0, max_ms: 96.0 };
+        let one = CameraLatency { sensor_to_stored, ..CameraLatency::default() };
+        self.in_force().settings.cameras.contains_key(camera).then_some(one)
+    }
+
+    fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {
+        async move {
+            if let Some(kind) = *self.refuse.lock().unwrap() {
+                return Err(PortError::new(kind, "the camera says no"));
+            }
+            self.restarted.lock().unwrap().push(format!("{camera} by {by}"));
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn snapshot<'a>(&'a self, _: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
         let how = *self.snapshots.lock().unwrap();
         async move {
@@ -265,16 +300,25 @@ impl Fake {
         if change.only_on.as_ref().is_some_and(|only| !only.contains(&in_force.revision)) {
             return Err(PortError::new(ErrorKind::Aborted, "another revision is in force"));
         }
+        let (sources, made, settings) = (&self.sources, &in_force.made, &in_force.settings);
         let patched = match &change.what {
-            What::Patch(patch) => self.sources.patch(&in_force.made, &in_force.settings, patch),
-            What::BackTo(0) => self.sources.patch(&json!({}), &in_force.settings, &json!({})),
+            What::Patch(patch) => sources.patch(made, settings, patch).map_err(EditError::from),
+            What::Add(entry) => sources.add(made, settings, entry),
+            What::Put(entry) => sources.put(made, settings, entry),
+            What::Remove(at) => sources.remove(made, settings, at),
+            What::BackTo(0) => {
+                sources.patch(&json!({}), settings, &json!({})).map_err(EditError::from)
+            }
             What::BackTo(_) => {
                 return Err(PortError::new(ErrorKind::NotFound, "there is no such revision"));
             }
         };
-        let patched = patched.map_err(|errors| PortError {
-            errors: errors.field_problems(),
-            ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
+        let patched = patched.map_err(|error| match error {
+            EditError::Wrong(errors) => PortError {
+                errors: errors.field_problems(),
+                ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
+            },
+            other => PortError::new(other.kind(), other.to_string()),
         })?;
         let restarts = patched.made.get("node").is_some();
         let status = match (change.dry_run, restarts, change.confirm_within) {

@@ -6,6 +6,7 @@ mod answers;
 mod cameras;
 mod client;
 mod document;
+mod entries;
 mod events;
 mod fake;
 mod gate;
