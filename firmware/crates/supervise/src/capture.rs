@@ -3,12 +3,13 @@
 //! One task per stream; both end when the process and all that inherited its output are gone, or
 //! shortly after the process's end.
 
-use std::process::{ChildStderr, ChildStdout};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::clock;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Level;
@@ -36,7 +37,7 @@ struct Words {
 impl Capture {
     pub(crate) fn start(
         child: &str,
-        output: Option<(ChildStdout, ChildStderr)>,
+        output: Option<(OwnedFd, OwnedFd)>,
         policy: LogPolicy,
     ) -> Self {
         let words = Arc::default();
@@ -49,11 +50,11 @@ impl Capture {
             flood: Flood::new(policy.lines_per_s),
         };
         let mut readers = Vec::new();
-        match tokio::process::ChildStdout::from_std(stdout) {
+        match pipe::Receiver::from_owned_fd(stdout) {
             Ok(stdout) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
             Err(error) => tracing::warn!(child, %error, "no log of a child's standard output"),
         }
-        match tokio::process::ChildStderr::from_std(stderr) {
+        match pipe::Receiver::from_owned_fd(stderr) {
             Ok(stderr) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
             Err(error) => tracing::warn!(child, %error, "no log of a child's standard error"),
         }

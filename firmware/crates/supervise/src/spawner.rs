@@ -4,9 +4,11 @@
 //! all are started from this one, which lives as long as anything of the supervisor does.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +22,7 @@ use crate::error::SuperviseError;
 use crate::guard::Guard;
 use crate::launch;
 use crate::spec::{ChildSpec, INHERITED_ENV};
+use crate::unit;
 
 /// The command that becomes a child: it ties its life to ours, sets its limits and executes the
 /// child's program ([`launch::run`]).
@@ -49,9 +52,21 @@ impl Launcher {
 /// A process that was just started.
 #[derive(Debug)]
 pub(crate) struct Spawned {
-    pub(crate) child: Child,
+    pub(crate) hold: Hold,
     pub(crate) pid: Pid,
-    pub(crate) pidfd: OwnedFd,
+    /// Readable once it has ended: its pidfd, or the line to its unit.
+    pub(crate) watched: OwnedFd,
+    /// Its standard output and error.
+    pub(crate) output: (OwnedFd, OwnedFd),
+}
+
+/// Whose a process is.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// Ours.
+    Own(Child),
+    /// Its unit's.
+    Unit,
 }
 
 enum Request {
@@ -109,8 +124,8 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
         match request {
             Request::Spawn { spec, reply } => {
                 let spawned = spawn(launcher, &spec);
-                if let Ok(spawned) = &spawned {
-                    guard.add(spawned.pid);
+                if let Ok(Spawned { hold: Hold::Own(_), pid, .. }) = &spawned {
+                    guard.add(*pid);
                 }
                 if let Err(Ok(abandoned)) = reply.send(spawned) {
                     discard(abandoned);
@@ -123,13 +138,44 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
     guard.end();
 }
 
-/// A process that nobody waits for any more.
-fn discard(mut spawned: Spawned) {
-    let _ = rustix::process::kill_process_group(spawned.pid, rustix::process::Signal::KILL);
-    let _ = spawned.child.wait();
+/// A process that nobody waits for any more. One in a unit ends with its line.
+fn discard(spawned: Spawned) {
+    if let Hold::Own(mut child) = spawned.hold {
+        let _ = rustix::process::kill_process_group(spawned.pid, rustix::process::Signal::KILL);
+        let _ = child.wait();
+    }
 }
 
 fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+    match &spec.unit {
+        Some(socket) => spawn_in_unit(socket, spec),
+        None => spawn_beside(launcher, spec),
+    }
+}
+
+fn spawn_in_unit(socket: &Path, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+    let failed = |source| SuperviseError::Unit { socket: socket.to_owned(), source };
+    let input = match input(spec)? {
+        Some(input) => input,
+        None => File::open("/dev/null").map_err(failed)?.into(),
+    };
+    let (output, its_output) = std::io::pipe().map_err(failed)?;
+    let (errors, its_errors) = std::io::pipe().map_err(failed)?;
+    let streams = [input.as_fd(), its_output.as_fd(), its_errors.as_fd()];
+    let env = inherited(spec).chain(spec.env.iter().cloned()).collect();
+    let (pid, watched) = unit::start(socket, spec, env, streams)?;
+    Ok(Spawned { hold: Hold::Unit, pid, watched, output: (output.into(), errors.into()) })
+}
+
+/// What the child is to read from.
+fn input(spec: &ChildSpec) -> Result<Option<OwnedFd>, SuperviseError> {
+    let Some(socket) = &spec.input else { return Ok(None) };
+    let connected = UnixStream::connect(socket);
+    let failed = |source| SuperviseError::Input { socket: socket.clone(), source };
+    Ok(Some(connected.map_err(failed)?.into()))
+}
+
+fn spawn_beside(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
     let program = find_program(&spec.program)?;
     if let Some(cwd) = spec.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         return Err(SuperviseError::CwdMissing { cwd: cwd.clone() });
@@ -140,10 +186,18 @@ fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseErro
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|source| SuperviseError::Spawn { program, source })?;
+    let (output, its_output) = std::io::pipe().map_err(failed(&program))?;
+    let (errors, its_errors) = std::io::pipe().map_err(failed(&program))?;
+    command.stdin(input(spec)?.map_or_else(Stdio::null, Stdio::from));
+    command.stdout(its_output).stderr(its_errors);
+    let mut child = command.spawn().map_err(failed(&program))?;
+    // With it go our copies of the child's ends.
+    drop(command);
     match watch(&child) {
-        Ok((pid, pidfd)) => Ok(Spawned { child, pid, pidfd }),
+        Ok((pid, watched)) => {
+            let output = (output.into(), errors.into());
+            Ok(Spawned { hold: Hold::Own(child), pid, watched, output })
+        }
         Err(source) => {
             let pid = child.id();
             let _ = child.kill();
@@ -151,6 +205,10 @@ fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseErro
             Err(SuperviseError::Watch { pid, source })
         }
     }
+}
+
+fn failed(program: &Path) -> impl Fn(io::Error) -> SuperviseError {
+    move |source| SuperviseError::Spawn { program: program.to_owned(), source }
 }
 
 fn watch(child: &Child) -> io::Result<(Pid, OwnedFd)> {
