@@ -28,6 +28,7 @@ use crate::models::{ModelChoice, ModelKeeper, ModelWish};
 use crate::ports::{AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
+use crate::units::Units;
 use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
@@ -208,6 +209,7 @@ impl Built {
     async fn spawn(self) -> anyhow::Result<Running> {
         let Self { opened, keeper, wish, orders, store, .. } = self;
         let Opened { loaded, sources, revisions, library } = opened;
+        let units = Units::of_this_process();
         let (config, settings) = (loaded.config, Arc::new(loaded.settings));
         let (mut seeing, mut services) = (Group::new(), Group::new());
         let supervisor = Supervisor::start(Launcher::own()).context("starting the supervisor")?;
@@ -215,14 +217,14 @@ impl Built {
         let media_server = match self.media_server {
             Some(found) => {
                 let (server, watching) =
-                    found.start(&supervisor, &config, services.shutdown.clone())?;
+                    found.start(&supervisor, &units, &config, services.shutdown.clone())?;
                 services.tasks.spawn(watching);
                 Some(server)
             }
             None => None,
         };
         let broker = match &config.mqtt {
-            Some(mqtt) => broker::start(mqtt, &config.data.dir, &supervisor)?,
+            Some(mqtt) => broker::start(mqtt, &config.data.dir, &units, &supervisor)?,
             None => None,
         };
 
@@ -235,6 +237,7 @@ impl Built {
             recorder,
             latencies,
             program: self.camera_program,
+            units: units.clone(),
         };
         let orders_now = orders.orders(&settings)?;
         let shutdown = seeing.shutdown.clone();

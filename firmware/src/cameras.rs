@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`server`] | the socket that camera processes connect to |
+//! | [`server`] | the socket that camera processes are connected to |
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
 //! | [`spec`] | how a camera's process is run |
 //! | [`open`] | requests that wait for a camera's answer |
@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::recorder::{Latencies, Recorder};
+use crate::units::Units;
 
 pub(crate) use server::LinkServer;
 
@@ -182,6 +183,8 @@ pub(crate) struct Surroundings {
     pub(crate) latencies: Latencies,
     /// The `edgecam-camera` binary.
     pub(crate) program: PathBuf,
+    /// The units that they run in.
+    pub(crate) units: Units,
 }
 
 /// Starts a task (and, when enabled, a process) per order. `tasks` gets what has to be joined.

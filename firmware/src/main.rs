@@ -11,6 +11,7 @@
 //! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`units`] | where children run as other users, where systemd offers that |
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
@@ -38,6 +39,7 @@ mod node;
 mod ports;
 mod recorder;
 mod settings;
+mod units;
 mod viewers;
 mod watchdog;
 

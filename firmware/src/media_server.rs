@@ -11,6 +11,10 @@ use mediamtx::{
 };
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Supervisor};
 
+use crate::units::Units;
+
+/// Its unit.
+const UNIT: &str = "mediamtx";
 /// Time between two questions whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// It answers for the first time within this time of its start.
@@ -50,17 +54,23 @@ impl Found {
     pub(crate) fn start(
         self,
         supervisor: &Supervisor,
+        units: &Units,
         config: &Config,
         shutdown: Shutdown,
     ) -> anyhow::Result<(MediaServer, impl Future<Output = ()> + use<>)> {
         let secret =
             ControlSecret::random().context("making a secret for MediaMTX's control API")?;
-        let file = ConfigFile::in_dir(&config.data.dir.join("run"));
+        let unit = units.get(UNIT);
+        let file = match &unit {
+            Some(unit) => ConfigFile::in_dir(unit.folder()).for_its_group(),
+            None => ConfigFile::in_dir(&config.data.dir.join("run")),
+        };
         let cameras = config.cameras.iter().map(|camera| &camera.id);
         file.write(&mediamtx::render(&self.config, cameras, &secret))
             .context("configuring MediaMTX")?;
         let mut spec =
             ChildSpec::new("mediamtx", &self.binary.path).args(mediamtx::arguments(file.path()));
+        spec.unit = unit.map(|unit| unit.socket());
         spec.health = Health::Heartbeat { start_within: STARTS_WITHIN, every: SILENCE };
         spec.limits = Limits { oom_score_adj: Some(200), ..Limits::default() };
         spec.log.format = LogFormat::MediaMtx;

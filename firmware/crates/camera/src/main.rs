@@ -1,6 +1,6 @@
 //! edgecam-camera: source, detector, tracker and link of one camera in one process.
 //!
-//! Started by `edgecamd`, which it connects to; it holds no secrets of the product, opens no port
+//! Started by `edgecamd`, to which its standard input is a connection; it holds no secrets of the product, opens no port
 //! and ends itself when the link closes.
 //!
 //! | module | owns |
@@ -27,19 +27,15 @@ mod models;
 mod to_link;
 mod vision;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use base::error::chain;
 use clap::Parser;
 
-/// One camera of EdgeCam. Started by `edgecamd`, not by hand.
+/// One camera of EdgeCam. Started by `edgecamd`, not by hand: its standard input is the link to it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Socket of the daemon.
-    #[arg(long)]
-    link: PathBuf,
     /// Id of the camera.
     #[arg(long)]
     camera: String,
@@ -51,7 +47,7 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(app::run(&args.link, &args.camera)),
+        Ok(runtime) => runtime.block_on(app::run(&args.camera)),
         Err(error) => Err(anyhow::Error::new(error).context("starting the async runtime")),
     };
     match ended {

@@ -1,6 +1,7 @@
 //! Children in units of their own, started over a socket as systemd does it, by its own
 //! `systemd-socket-activate` (which needs no running systemd).
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so by name")]
 
 mod common;
 
