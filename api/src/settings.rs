@@ -5,6 +5,7 @@
 //! checks them and compiles them into what everything runs on.
 
 mod detection;
+mod network;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
+pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
@@ -47,6 +49,10 @@ impl fmt::Debug for Secret {
 pub struct Settings {
     /// Who this device is.
     pub node: NodeSettings,
+    /// The machine's network.
+    pub network: NetworkSettings,
+    /// The machine's clock.
+    pub time: TimeSettings,
     /// The REST API.
     pub api: ApiSettings,
     /// Where data lives.

@@ -6,6 +6,7 @@
 mod api;
 mod camera;
 mod detection;
+mod network;
 mod rules;
 mod source;
 
@@ -59,6 +60,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     if let Some(name) = &settings.node.name {
         camera::shown_name(&mut node, name);
     }
+    let network = network::network(&mut check.below("network"), &settings.network);
+    let time = network::time(&mut check.below("time"), &settings.time);
     let api = api::api(&mut check.below("api"), &settings.api);
     let data = data(&mut check.below("data"), settings);
     let mqtt = mqtt(&mut check.below("mqtt"), &settings.mqtt);
@@ -75,6 +78,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     Some(Config {
         node_id: node_id?,
         node_name: node_name?,
+        network,
+        time,
         api: api?,
         data: data?,
         mqtt,

@@ -43,9 +43,9 @@ pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};
 pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
-    Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, GovernorConfig, HistoryConfig, MediaServerConfig, MqttConfig, OverlayConfig,
-    Source, ThermalConfig, VideoConfig,
+    Broker, CameraConfig, CameraId, Cidr, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
+    EncoderLadder, GovernorConfig, HistoryConfig, InterfaceConfig, MediaServerConfig, MqttConfig,
+    NetworkConfig, OverlayConfig, Source, ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

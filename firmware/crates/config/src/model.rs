@@ -1,6 +1,8 @@
 //! The checked configuration: what everything runs on. Values here have passed every check, so
 //! nothing downstream checks them again.
 
+mod network;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use domain::tracker::TrackerParams;
 use domain::{DetectionParams, MotionParams, View, lines::Line, zones::Zone};
 use url::Url;
 
+pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
+
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -18,6 +22,10 @@ pub struct Config {
     pub node_id: String,
     /// Name shown to people.
     pub node_name: String,
+    /// The machine's network.
+    pub network: NetworkConfig,
+    /// The machine's clock.
+    pub time: TimeConfig,
     /// The REST API.
     pub api: ApiConfig,
     /// Where data lives.
