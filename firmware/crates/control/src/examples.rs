@@ -45,12 +45,14 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     });
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
-// Below the macro that it uses.
+// Below the macro that they use.
+mod machine;
 mod settings;
 
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
+    machine::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),

@@ -36,6 +36,8 @@ use crate::routes;
         (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
         (name = "device", description = "The machine, its streams, its detector and its models."),
+        (name = "system", description = "The machine: network, clock, power, log, what is wrong with it."),
+        (name = "backups", description = "Settings and users, kept and restored."),
         (name = "health", description = "For watchdogs and monitoring."),
         (name = "pages", description = "For people."),
     ),

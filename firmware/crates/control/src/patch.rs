@@ -7,17 +7,25 @@ use serde_path_to_error::{Path, Segment};
 
 /// A place in the settings that a body is about, such as that of a camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place(Vec<String>);
+pub(crate) struct Place {
+    keys: Vec<String>,
+    fields: &'static [(&'static str, &'static str)],
+}
 
 impl Place {
     /// The place that `keys` lead to.
     pub(crate) fn of<const N: usize>(keys: [&str; N]) -> Self {
-        Self(keys.map(str::to_owned).to_vec())
+        Self { keys: keys.map(str::to_owned).to_vec(), fields: &[] }
+    }
+
+    /// Fields from here and there: each with its pointer in the body and that in the settings.
+    pub(crate) fn of_fields(fields: &'static [(&'static str, &'static str)]) -> Self {
+        Self { keys: Vec::new(), fields }
     }
 
     /// The patch of the settings that `patch` is here.
     pub(crate) fn patch(&self, patch: Value) -> Value {
-        self.0
+        self.keys
             .iter()
             .rev()
             .fold(patch, |patch, key| Value::Object(Map::from_iter([(key.clone(), patch)])))
@@ -26,14 +34,21 @@ impl Place {
     /// `problems` with pointers into the body: without the way to here. Pointers that lead elsewhere
     /// stay.
     pub(crate) fn in_body(&self, problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
-        let here = self.0.iter().fold(String::new(), |at, key| join(&at, key));
+        let here = self.keys.iter().fold(String::new(), |at, key| join(&at, key));
+        let moved = |pointer: &str| {
+            let field = self.fields.iter().find_map(|(body, settings)| {
+                Some(format!("{body}{}", pointer.strip_prefix(settings)?))
+            });
+            field.unwrap_or_else(|| pointer.to_owned())
+        };
+        let moved = |one: FieldProblem| FieldProblem { pointer: moved(&one.pointer), ..one };
         let inside = |problem: FieldProblem| match problem.pointer.strip_prefix(&here) {
             Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
                 FieldProblem { pointer: pointer.to_owned(), ..problem }
             }
             _ => problem,
         };
-        problems.into_iter().map(inside).collect()
+        problems.into_iter().map(moved).map(inside).collect()
     }
 }
 
@@ -74,5 +89,9 @@ mod tests {
         let inside = place.in_body(wrong.map(problem).to_vec());
         let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/name", "", "/cameras/frontal/name", "/mqtt"]);
+        let fields = Place::of_fields(&[("/name", "/node/name"), ("/servers", "/time/servers")]);
+        let inside = fields.in_body(["/time/servers/0", "/mqtt"].map(problem).to_vec());
+        let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/servers/0", "/mqtt"]);
     }
 }

@@ -1,6 +1,8 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod backups;
+mod machine;
 mod settings;
 
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
 
+pub use backups::Backups;
+pub use machine::{LogQuery, LogSource, Machine};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 
 /// Why something that the API asked for cannot be had.
@@ -58,6 +62,10 @@ pub struct Ports {
     pub settings: Arc<dyn SettingsPort>,
     /// The machine.
     pub system: Arc<dyn SystemView>,
+    /// The machine below: network, clock, power, log, issues.
+    pub machine: Arc<dyn Machine>,
+    /// The backups.
+    pub backups: Arc<dyn Backups>,
     /// The media server's streams.
     pub streams: Arc<dyn Streams>,
     /// The models.

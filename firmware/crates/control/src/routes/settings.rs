@@ -390,7 +390,8 @@ impl Change {
     }
 }
 
-fn answer(change: SettingsChange) -> Response {
+/// The answer that tells what came of a change.
+pub(crate) fn answer(change: SettingsChange) -> Response {
     let status = match change.status {
         ChangeStatus::Applying => StatusCode::ACCEPTED,
         _ => StatusCode::OK,

@@ -144,7 +144,8 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{revision}", "1")
             .replace("{file}", "index.html")
             .replace("{user}", "owner")
-            .replace("{token}", "none");
+            .replace("{token}", "none")
+            .replace("{code}", "disk_full");
         let patches = path.contains("/cameras/") || path.ends_with("/settings");
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];

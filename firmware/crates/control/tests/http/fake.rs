@@ -1,5 +1,7 @@
 //! Ports that live in memory.
 
+mod machine;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -89,6 +91,8 @@ impl Fake {
             events: self.clone(),
             settings: self.clone(),
             system: self.clone(),
+            machine: self.clone(),
+            backups: self.clone(),
             streams: self.clone(),
             models: self.clone(),
             access: self.access.clone(),
@@ -253,6 +257,10 @@ impl Fake {
         }
         let patched = match &change.what {
             What::Patch(patch) => self.sources.patch(&in_force.made, &in_force.settings, patch),
+            What::Exactly(made) => {
+                let loaded = self.sources.load(made);
+                loaded.map(|loaded| config::patch::Patched { made: made.clone(), loaded })
+            }
             What::BackTo(0) => self.sources.patch(&json!({}), &in_force.settings, &json!({})),
             What::BackTo(_) => {
                 return Err(PortError::new(ErrorKind::NotFound, "there is no such revision"));

@@ -10,6 +10,7 @@ mod events;
 mod fake;
 mod gate;
 mod live;
+mod machine;
 mod secure;
 mod serving;
 mod settings;
