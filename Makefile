@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run model test lint bench accuracy demo-model fuzz openapi clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -55,6 +55,10 @@ accuracy: ## mAP of each model on COCO pictures; MODEL=name or manifest.toml, TI
 demo-model: ## train the demo model anew and judge it: up to an hour on 2 quiet cores
 	@firmware/setup/setup.sh train
 	@firmware/setup/demo-model.sh
+
+fuzz-api: ## ask the running API 100,000 things made from its document; CASES=n for others
+	@firmware/setup/setup.sh test
+	@EDGECAM_API_CASES=$(or $(CASES),100000) cargo test $(LOCKED) -q -p edgecamd --test contract -- --nocapture
 
 fuzz: ## fuzz each target; SECONDS=600 for each, TARGETS="structure tracker" for some
 	@firmware/setup/setup.sh test

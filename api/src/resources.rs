@@ -167,6 +167,20 @@ pub struct EventPage {
     pub next_cursor: Option<String>,
 }
 
+/// A message of the event stream: the fields of a server-sent event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StreamMessage {
+    /// The announcement's `seq`, in decimals: what `Last-Event-ID` resumes after.
+    #[schema(example = "4711")]
+    pub id: String,
+    /// The announcement's `event_type`, or `gap`.
+    #[schema(example = "object_new")]
+    pub event: String,
+    /// JSON: an `Event`; a `StreamGap` for the event `gap`.
+    #[schema(example = r#"{"schema":"edgecam.event/1","seq":4711}"#)]
+    pub data: String,
+}
+
 /// Data of the event `gap` on the event stream: announcements that the reader has not seen are not
 /// kept any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

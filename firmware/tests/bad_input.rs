@@ -243,11 +243,13 @@ fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_i
     let subscriber = edgecam.subscriber();
     until("events flow", LONG, || !subscriber.events().is_empty());
 
+    // The claim is kept on the disk too.
+    let api = edgecam.api();
     let in_the_way = disk.fill();
     edgecam.wait_for_log("events cannot be stored", LONG);
     let way_out = "delete something on that file system";
     says(&edgecam.log(), &["no space left for the event database", way_out]);
-    assert_eq!(edgecam.api().get("/healthz").status, 200, "the daemon is well");
+    assert_eq!(api.get("/healthz").status, 200, "the daemon is well");
     let before = subscriber.events().len();
     fs::remove_file(in_the_way).expect("the file can be removed");
     until("events flow again", LONG, || subscriber.events().len() > before + 2);

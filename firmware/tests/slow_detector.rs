@@ -75,7 +75,7 @@ fn video_never_waits_for_ai_two_seconds_per_inference_leave_the_frame_rate() {
     println!("{seconds} s without: {quick_frames} frames, {quick_inferred} inferences");
     assert!((2..=4).contains(&slow_inferred), "the detector was not that slow");
     assert!(quick_inferred > 5 * slow_inferred, "the detector was not quick again");
-    assert!(slow_frames.abs_diff(quick_frames) <= AT_THE_ENDS, "the stream's rate changed");
+    assert!(slow_frames + AT_THE_ENDS >= quick_frames, "the slow detector costs frames");
     assert!(has_the_clips_rate(slow_frames), "the stream does not have the clip's rate");
 }
 

@@ -94,7 +94,8 @@ impl Api {
     /// The same, of the revision `etag` only.
     #[track_caller]
     pub(crate) fn patch_if(&self, path: &str, patch: &Value, etag: &str) -> Answer {
-        let request = self.agent.patch(format!("{}{path}", self.base)).header("If-Match", etag);
+        let request = self.signed(self.agent.patch(format!("{}{path}", self.base)));
+        let request = request.header("If-Match", etag);
         let request = request.header("Content-Type", "application/merge-patch+json");
         taken(request.send(patch.to_string()))
             .unwrap_or_else(|error| panic!("PATCH {path}: {error}"))

@@ -17,6 +17,10 @@ pub(crate) enum Need {
     MediaServer,
     /// Chromium and its driver.
     Browser,
+    /// schemathesis.
+    Fuzzer,
+    /// npm with the packages of `web`.
+    Node,
 }
 
 /// The right to run a whole-app test, while it lives: no other one does meanwhile.
@@ -63,8 +67,25 @@ impl Need {
                 let missing = ["chromium", "chromedriver"].into_iter().find(|n| which(n).is_none());
                 missing.map(|name| format!("{name} is not installed"))
             }
+            Self::Node => {
+                let packages = root().join("web/node_modules");
+                let missing = which("npm").is_none() || !packages.is_dir();
+                missing.then(|| "npm or the packages of web are not installed".to_owned())
+            }
+            Self::Fuzzer => {
+                let program = fuzzer();
+                (!program.is_file()).then(|| format!("{} is not there", program.display()))
+            }
         }
     }
+}
+
+/// Where `firmware/setup/contract.sh` puts schemathesis.
+pub(crate) fn fuzzer() -> PathBuf {
+    let cache = std::env::var_os("EDGECAM_CACHE").map(PathBuf::from);
+    let cache = cache
+        .unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache").join("edgecam"));
+    cache.join("contract").join("bin").join("st")
 }
 
 fn media_server() -> &'static Result<PathBuf, String> {

@@ -3,28 +3,24 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use api::access::{CreatedToken, Grant, NewToken, NewUser, Role, Token, User, UserChange, Via};
 use api::settings::Secret;
-use base::durable::{Disk, LocalDisk, SECRET};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use ulid::Ulid;
 
-use crate::book::{Book, FORMAT, TokenRow};
+use crate::book::{Book, TokenRow};
 use crate::error::AccessError;
+use crate::folder::Folder;
 use crate::lockout::Lockout;
 use crate::principal::Principal;
 use crate::secret::{self, Purpose};
 use crate::{claim, password};
 
-/// Name of the file in the data folder.
-const FILE: &str = "access.json";
-/// Name of the file with the claim code there.
-const CLAIM_FILE: &str = "claim-code";
 /// What wrong claim codes are counted under: no user has such a name.
 const CLAIM: &str = "(claim)";
 /// Hashes at a time: each takes 19 MiB and a core.
@@ -40,7 +36,7 @@ pub struct Access(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    folder: PathBuf,
+    folder: Folder,
     book: RwLock<Result<Arc<Book>, AccessError>>,
     /// Held from reading the book to the end of its change.
     changing: tokio::sync::Mutex<()>,
@@ -75,14 +71,15 @@ impl Access {
     /// When the folder cannot be written. A damaged file is no error here: nobody comes in, and every
     /// try says why.
     pub fn open(folder: &Path) -> Result<Self, AccessError> {
-        let book = read(&folder.join(FILE));
+        let folder = Folder::new(folder);
+        let book = folder.book();
         if let Err(error) = &book {
             tracing::error!(%error, "nobody can sign in");
         }
         let unclaimed = book.as_ref().is_ok_and(|book| book.users.is_empty());
-        let code = if unclaimed { Some(claim_code(&folder.join(CLAIM_FILE))?) } else { None };
+        let code = if unclaimed { Some(folder.claim_code()?) } else { None };
         Ok(Self(Arc::new(Inner {
-            folder: folder.to_owned(),
+            folder,
             book: RwLock::new(book.map(Arc::new)),
             changing: tokio::sync::Mutex::default(),
             hashing: Semaphore::new(HASHES),
@@ -98,16 +95,7 @@ impl Access {
     /// # Errors
     /// When the folder cannot be written.
     pub fn reset(folder: &Path) -> Result<(), AccessError> {
-        for name in [FILE, CLAIM_FILE] {
-            let path = folder.join(name);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(stored(&path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        Folder::new(folder).empty()
     }
 
     /// The code that claims the device; `None` once it has an owner.
@@ -179,10 +167,7 @@ impl Access {
             })
             .await?;
         *self.0.code.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let path = self.0.folder.join(CLAIM_FILE);
-        if let Err(error) = std::fs::remove_file(&path) {
-            tracing::warn!(%error, path = %path.display(), "the used code cannot be removed");
-        }
+        self.0.folder.forget_claim_code();
         session.ok_or(AccessError::Claimed)
     }
 
@@ -456,11 +441,9 @@ impl Access {
         let mut book = Book::clone(&*self.try_book()?);
         let answer = change(&mut book, base::clock::wall())?;
         let book = Arc::new(book);
-        let (path, written) = (self.0.folder.join(FILE), book.clone());
-        let storing = tokio::task::spawn_blocking(move || write(&path, &written));
-        storing
-            .await
-            .map_err(|error| stored(&self.0.folder.join(FILE), io::Error::other(error)))??;
+        let (folder, written) = (self.0.folder.clone(), book.clone());
+        let storing = tokio::task::spawn_blocking(move || folder.keep(&written)).await;
+        storing.map_err(|error| self.0.folder.not_kept(io::Error::other(error)))??;
         *self.0.book.write().unwrap_or_else(PoisonError::into_inner) = Ok(book);
         self.last().players.clear();
         Ok(answer)
@@ -505,44 +488,4 @@ fn begin_session(book: &mut Book, username: &str, now: Timestamp) -> Option<NewS
     let digest = secret::digest(secret.reveal());
     book.begin_session(username, digest.clone(), now);
     Some(NewSession { principal: book.session(&digest, now)?, secret })
-}
-
-fn read(path: &Path) -> Result<Book, AccessError> {
-    let damaged = |reason: String| AccessError::Damaged { path: path.to_owned(), reason };
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Book::default()),
-        Err(error) => return Err(damaged(error.to_string())),
-    };
-    let book: Book = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-    if book.format != FORMAT {
-        return Err(damaged(format!(
-            "it has format {}, this firmware knows {FORMAT}",
-            book.format
-        )));
-    }
-    Ok(book)
-}
-
-fn write(path: &Path, book: &Book) -> Result<(), AccessError> {
-    let text = serde_json::to_vec(book).map_err(|error| stored(path, error.into()))?;
-    LocalDisk.replace(path, &text, SECRET).map_err(|error| stored(path, error))
-}
-
-fn stored(path: &Path, source: io::Error) -> AccessError {
-    AccessError::Store { path: path.to_owned(), source: Arc::new(source) }
-}
-
-/// The code of an earlier start, or a new one.
-fn claim_code(path: &Path) -> Result<String, AccessError> {
-    if let Ok(code) = std::fs::read_to_string(path)
-        && code.trim().len() >= 10
-    {
-        return Ok(code.trim().to_owned());
-    }
-    let code = claim::new();
-    LocalDisk
-        .replace(path, format!("{code}\n").as_bytes(), SECRET)
-        .map_err(|error| stored(path, error))?;
-    Ok(code)
 }

@@ -9,6 +9,7 @@
 //! | [`lockout`] | who has to wait after wrong passwords (pure) |
 //! | [`password`] | which passwords are taken; argon2id |
 //! | [`secret`] | random secrets and their digests |
+//! | `folder` | the files that are kept |
 //! | [`claim`] | the code that a new device shows |
 //! | [`error`] | what can go wrong, each with its way out |
 //!
@@ -27,6 +28,7 @@ pub mod access;
 pub mod book;
 pub mod claim;
 pub mod error;
+mod folder;
 pub mod lockout;
 pub mod password;
 pub mod principal;

@@ -124,6 +124,13 @@ async fn json<S: Send + Sync>(
         };
         Failure::new(fault, detail)
     })?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))
+    let value: Value = serde_json::from_slice(&body)
+        .map_err(|error| Failure::new(Fault::Malformed, format!("the body is no JSON: {error}")))?;
+    // An array would be read as the fields of a struct in their order.
+    if value.is_object() {
+        return Ok(value);
+    }
+    let detail = "must be an object: {\"field\": value, …}".to_owned();
+    let errors = vec![FieldProblem { pointer: String::new(), detail }];
+    Err(Failure::input("the body is no object; nothing was changed", errors))
 }

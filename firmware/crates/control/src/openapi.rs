@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use api::event::Event;
 use api::problem::{FieldProblem, Problem};
 use api::resources::StreamGap;
 use base::error::ErrorKind;
@@ -42,7 +43,7 @@ use crate::routes;
         (name = "pages", description = "For people."),
     ),
     components(
-        schemas(Problem, StreamGap),
+        schemas(Problem, Event, StreamGap),
         responses(
             Malformed, Unauthenticated, Forbidden, NotFound, Conflict, Outdated, TooLarge,
             UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble

@@ -7,6 +7,7 @@
 //! | [`device`] | version, system, streams, detector, models |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
+//! | [`seq`] | the number of an announcement, as a caller gives it |
 //! | [`live`] | announcements as they happen |
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
@@ -32,6 +33,7 @@ pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod pages;
 pub(crate) mod power;
+pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod tokens;

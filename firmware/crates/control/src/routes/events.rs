@@ -14,6 +14,7 @@ use crate::gate::caller::Caller;
 use crate::openapi::{Invalid, Malformed, NotFound};
 use crate::ports::{EventFilter, EventOrder, EventQuery, Ports};
 use crate::problem::Failure;
+use crate::routes::seq::Seq;
 
 /// Items of a page where no limit is asked for.
 const LIMIT: u32 = 100;
@@ -35,8 +36,8 @@ pub(crate) enum Order {
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
     /// Only announcements above this `seq`.
-    #[param(minimum = 0, example = 4711, nullable = false)]
-    after_seq: Option<u64>,
+    #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_u64, example = 4711, required = false)]
+    after_seq: Option<Seq>,
     /// Only announcements of this camera.
     #[param(example = "front", nullable = false)]
     camera: Option<String>,
@@ -132,8 +133,7 @@ impl Page {
         if !errors.is_empty() {
             return Err(Failure::input("the query is wrong", errors));
         }
-        // A `seq` is an i64 in the store.
-        let above = query.after_seq.unwrap_or(0).min(i64::MAX as u64);
+        let above = query.after_seq.map_or(0, |Seq(seq)| seq);
         let usual = if query.after_seq.is_some() { Order::Asc } else { Order::Desc };
         let order = match cursor {
             Some((Order::Asc, seq)) => EventOrder::After(seq.max(above)),

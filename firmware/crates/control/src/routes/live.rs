@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use api::event::Event;
 use api::problem::FieldProblem;
+use api::resources::StreamMessage;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -18,6 +18,7 @@ use crate::gate::caller::Caller;
 use crate::openapi::{Invalid, Malformed, Unavailable};
 use crate::ports::EventFilter;
 use crate::problem::Failure;
+use crate::routes::seq::{NoSeq, Seq};
 use crate::state::App;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -27,8 +28,8 @@ const LAST_EVENT_ID: &str = "last-event-id";
 #[into_params(parameter_in = Query)]
 pub(crate) struct LiveQuery {
     /// Begin after this `seq`. `Last-Event-ID` goes before it.
-    #[param(minimum = 0, example = 4711, nullable = false)]
-    after_seq: Option<u64>,
+    #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_u64, example = 4711, required = false)]
+    after_seq: Option<Seq>,
     /// Only announcements of this camera.
     #[param(example = "front", nullable = false)]
     camera: Option<String>,
@@ -54,13 +55,13 @@ pub(crate) struct LiveQuery {
     operation_id = "stream_events",
     params(
         LiveQuery,
-        ("Last-Event-ID" = Option<u64>, Header, description = "Begin after this `seq`.", example = 4711, minimum = 0),
+        ("Last-Event-ID" = Option<u64>, Header, description = "Begin after this `seq`.", example = 4711, minimum = 0, maximum = 9_007_199_254_740_991_u64),
     ),
     responses(
         (
             status = 200,
             description = "The stream. The data of each event is an `Event`, or a `StreamGap` for the event `gap`.",
-            body = Event,
+            body = StreamMessage,
             content_type = "text/event-stream",
         ),
         (status = 400, response = Malformed),
@@ -74,7 +75,7 @@ pub(crate) async fn events(
     QueryOf(query): QueryOf<LiveQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
-    let after = last_event_id(&headers)?.or(query.after_seq);
+    let after = last_event_id(&headers)?.or(query.after_seq).map(|Seq(seq)| seq);
     let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
         let most = app.limits.streams;
         let detail = format!("{most} event streams are open, which is the most; close one of them");
@@ -95,14 +96,14 @@ pub(crate) async fn events(
     Ok(Sse::new(stream).keep_alive(alive))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Seq>, Failure> {
     let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let id = id.to_str().unwrap_or("?").trim();
     if id.is_empty() {
         return Ok(None);
     }
-    id.parse().map(Some).map_err(|_| {
-        let detail = "Last-Event-ID must be a `seq`: a whole number".to_owned();
+    id.parse().map(Some).map_err(|why: NoSeq| {
+        let detail = format!("Last-Event-ID is no `seq`: {why}");
         let errors = vec![FieldProblem { pointer: String::new(), detail: detail.clone() }];
         Failure::input(detail, errors)
     })
