@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ::access::Access;
 use anyhow::{Context, bail};
+use base::log_ring::LogRing;
 use base::shutdown::{Shutdown, Stopper};
 use config::Config;
 use control::ports::InForce;
@@ -22,10 +23,15 @@ use tokio::task::JoinSet;
 
 use crate::again::{self, End};
 use crate::args::RunArgs;
+use crate::backups::Keeper;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
+use crate::hands::Hands;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
-use crate::ports::{AuditPort, ModelPort, StoreOutbox, StoredEvents, StreamPort, SystemPort};
+use crate::ports::{
+    AuditPort, MachineParts, MachinePort, ModelPort, StoreOutbox, StoredEvents, StreamPort,
+    SystemPort,
+};
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::units::Units;
@@ -44,7 +50,7 @@ const REST_ENDS: Duration = Duration::from_secs(5);
 
 /// Runs the product until it is told to stop.
 pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
-    base::trace::init();
+    let log = base::trace::init_and_keep();
     let (opened, _lock) = settings::open(args.sources())?;
     let data = opened.loaded.config.data.dir.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -54,7 +60,7 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
         .build()
         .context("starting the async runtime")?;
     let ended = runtime.block_on(async {
-        let running = async { build(opened).await?.spawn().await }.await;
+        let running = async { build(opened).await?.spawn(log).await }.await;
         let running = match running {
             Ok(running) => running,
             // New settings that nobody has confirmed may be what stands in the way.
@@ -206,7 +212,7 @@ struct Running {
 }
 
 impl Built {
-    async fn spawn(self) -> anyhow::Result<Running> {
+    async fn spawn(self, log: LogRing) -> anyhow::Result<Running> {
         let Self { opened, keeper, wish, orders, store, .. } = self;
         let Opened { loaded, sources, revisions, library } = opened;
         let units = Units::of_this_process();
@@ -259,6 +265,7 @@ impl Built {
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
         let choice = orders.choice();
+        let hands = Hands::new(&units, &config);
         let engine = Engine::new(Parts {
             sources,
             revisions,
@@ -267,20 +274,39 @@ impl Built {
             orders,
             cameras: cameras.clone(),
             live: live.clone(),
+            hands: hands.clone(),
         });
         services.tasks.spawn(engine.clone().keep(services.shutdown.clone()));
         keep_models(keeper, choice, engine.clone(), cameras.clone(), &mut services);
         let shown = cameras.clone();
+        let (system, certificates) = (Arc::new(system), self.certificates.map(Arc::new));
+        let machine = MachinePort::new(
+            &config,
+            MachineParts {
+                system: system.clone(),
+                cameras: cameras.clone(),
+                engine: engine.clone(),
+                hands,
+                log,
+                certificates: certificates.clone(),
+                has_media_server: media_server.is_some(),
+            },
+        );
+        services.spawn_until_stop(machine.clone().keep());
+        let backups =
+            Keeper::new(&config.node_id, &config.data.dir, engine.clone(), self.access.clone());
         let ports = Ports {
             cameras: Arc::new(cameras.clone()),
             events: Arc::new(StoredEvents(store.clone())),
-            system: Arc::new(system),
+            system,
+            machine: Arc::new(machine),
+            backups: Arc::new(backups),
             streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
             models: Arc::new(ModelPort::new(library, live)),
             settings: Arc::new(engine.clone()),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
-            certificates: self.certificates.map(Arc::new),
+            certificates,
         };
         let listen = Listen { plain: config.api.listen, secure: config.api.tls_listen };
         let bound = ControlServer::bind(listen, access::names(&config), ports).await?;

@@ -5,6 +5,7 @@
 mod audit;
 mod cameras;
 mod events;
+mod machine;
 mod models;
 mod outbox;
 mod settings;
@@ -13,6 +14,7 @@ mod system;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
+pub(crate) use machine::{MachineParts, MachinePort};
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
 pub(crate) use streams::StreamPort;

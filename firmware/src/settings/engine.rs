@@ -26,6 +26,7 @@ use tokio::task::block_in_place;
 use super::plan::{Plan, Work};
 use super::{LiveSettings, OrderMaker, labels, shown};
 use crate::cameras::Cameras;
+use crate::hands::{self, Hands};
 use crate::models::{ModelLibrary, ModelWish};
 
 /// A daemon that starts again with new settings has come up within this time, or they are taken back.
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) cameras: Cameras,
     /// What is in force.
     pub(crate) live: LiveSettings,
+    /// Makes the machine as it is set.
+    pub(crate) hands: Hands,
 }
 
 /// The engine; clones share it.
@@ -62,6 +65,7 @@ struct Inner {
     orders: OrderMaker,
     cameras: Cameras,
     live: LiveSettings,
+    hands: Hands,
     /// Held from the first look at a change to its end.
     revisions: Mutex<Revisions>,
     status: watch::Sender<SettingsStatus>,
@@ -80,7 +84,7 @@ struct Wanted {
 impl Engine {
     /// An engine over what `parts` has in force.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { sources, revisions, library, models, orders, cameras, live } = parts;
+        let Parts { sources, revisions, library, models, orders, cameras, live, hands } = parts;
         let status = shown::status(&revisions, None, &sources.fixed());
         Self(Arc::new(Inner {
             sources,
@@ -89,6 +93,7 @@ impl Engine {
             orders,
             cameras,
             live,
+            hands,
             revisions: Mutex::new(revisions),
             status: watch::Sender::new(status),
             waits: Notify::new(),
@@ -111,6 +116,12 @@ impl Engine {
         let mut restart = self.0.restart.subscribe();
         // The sender lives as long as this.
         let _ = restart.wait_for(|restart| *restart).await;
+    }
+
+    /// The daemon is to start again, for the reason `why`.
+    pub(crate) fn restart(&self, why: &str) {
+        tracing::info!(why, "the daemon is to start again");
+        self.0.restart.send_replace(true);
     }
 
     /// The daemon has come up: settings that had to show that it can are confirmed.
@@ -256,9 +267,16 @@ impl Engine {
                 let made = self.made_at(revisions, *number)?;
                 self.0.sources.load(&made).map(|loaded| Wanted { made, loaded })
             }
+            What::Exactly(made) => {
+                let made = made.clone();
+                self.0.sources.load(&made).map(|loaded| Wanted { made, loaded })
+            }
         };
         let wanted = wanted.map_err(|errors: ConfigErrors| refused(errors.field_problems()))?;
-        let unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        let mut unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        if now.settings.time.zone != wanted.loaded.settings.time.zone {
+            unknown.extend(hands::unknown_zone(&wanted.loaded.config.time));
+        }
         if unknown.is_empty() { Ok(wanted) } else { Err(refused(unknown)) }
     }
 
@@ -377,6 +395,7 @@ fn note(what: &What) -> Option<String> {
     match what {
         What::Patch(_) => None,
         What::BackTo(number) => Some(format!("back to revision {number}")),
+        What::Exactly(_) => Some("restored from a backup".to_owned()),
     }
 }
 

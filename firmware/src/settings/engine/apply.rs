@@ -22,6 +22,7 @@ impl Inner {
         let broken = |error: anyhow::Error| {
             CameraError::new(ErrorKind::Internal, format!("making an order: {error:#}"))
         };
+        self.hands.apply(settings).await?;
         // Orders name the model that is to be there, or what stands in for it.
         let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
         block_in_place(|| self.models.want(chosen));

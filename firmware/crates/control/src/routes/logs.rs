@@ -50,8 +50,8 @@ pub(crate) struct LogParameters {
     #[param(inline, nullable = false, default = "debug")]
     level: Option<LogLevel>,
     /// Only lines from then on.
-    #[param(value_type = String, format = DateTime, nullable = false, example = "2026-07-01T12:00:00Z")]
-    since: Option<Timestamp>,
+    #[param(format = DateTime, nullable = false, example = "2026-07-01T12:00:00Z")]
+    since: Option<String>,
     /// Only lines with a greater `seq`.
     #[param(minimum = 0, nullable = false)]
     after_seq: Option<u64>,
@@ -80,6 +80,9 @@ impl LogParameters {
         if self.unit.as_ref().is_some_and(odd) {
             return Err(wrong("unit", "must be the name of a unit, such as mediamtx"));
         }
+        let since = self.since.map(|text| text.parse::<Timestamp>()).transpose();
+        let since =
+            since.map_err(|_| wrong("since", "must be a time, such as 2026-07-01T12:00:00Z"))?;
         Ok(LogQuery {
             source: match self.source {
                 Some(Source::System) => LogSource::System,
@@ -87,7 +90,7 @@ impl LogParameters {
             },
             unit: self.unit,
             level: self.level.unwrap_or(LogLevel::Debug),
-            since: self.since,
+            since,
             after: self.after_seq.unwrap_or(0),
             limit: limit as usize,
         })
