@@ -11,7 +11,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use harness::daemon::EdgeCam;
-use harness::http::PASSWORD;
 use harness::{Setup, Site, ports, procs, until};
 use serde_json::{Value, json};
 
@@ -123,7 +122,6 @@ fn no_secret_leaves_by_the_api_a_log_the_metrics_or_the_diagnostics() {
     let mut secrets: Vec<_> =
         SECRETS.iter().map(|(name, secret)| ((*name).to_owned(), (*secret).to_owned())).collect();
     secrets.extend(provoke(&edgecam));
-    secrets.push(("owner's password".to_owned(), PASSWORD.to_owned()));
     until("the camera says that it does not reach its source", LONG, || {
         edgecam.api().camera()["error"].is_string()
     });
