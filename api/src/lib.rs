@@ -3,9 +3,12 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
+//! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
+//! | [`jobs`] | long work | daemon → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
+//! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
@@ -14,9 +17,12 @@
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
+pub mod backtest;
 pub mod event;
 pub mod governor;
+pub mod jobs;
 pub mod manifest;
+pub mod models;
 pub mod problem;
 pub mod resources;
 pub mod revisions;

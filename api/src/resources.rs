@@ -154,6 +154,8 @@ pub struct Model {
     pub installed: bool,
     /// Whether it is the one that `detector.model` chooses.
     pub active: bool,
+    /// Whether it came with the firmware; such a one cannot be deleted.
+    pub built_in: bool,
     /// Names of the classes that it tells apart.
     pub labels: Vec<String>,
 }

@@ -104,6 +104,10 @@ pub struct ApiSettings {
     /// refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Vec<String>>,
+    /// Whether the device says on the local network where its API is (DNS-SD, `_edgecam._tcp`), so that
+    /// nobody has to type an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announce: Option<bool>,
 }
 
 /// Where data lives.

@@ -7,6 +7,8 @@ use anyhow::Context;
 use config::Config;
 use control::Certificates;
 
+use crate::node;
+
 /// Users, tokens and sessions, and the certificate where HTTPS is served.
 ///
 /// # Errors
@@ -29,7 +31,8 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<(Access, Option<Certificat
 /// Names that this device answers to, in lower case.
 pub(crate) fn names(config: &Config) -> BTreeSet<String> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let own = [config.node_id.clone(), host.trim().to_ascii_lowercase()];
+    let own =
+        [config.node_id.clone(), node::host(&config.node_id), host.trim().to_ascii_lowercase()];
     let own = own.into_iter().filter(|name| !name.is_empty());
     let own = own.flat_map(|name| [format!("{name}.local"), name]);
     own.chain(["localhost".to_owned()]).chain(config.api.hosts.iter().cloned()).collect()
@@ -38,7 +41,7 @@ pub(crate) fn names(config: &Config) -> BTreeSet<String> {
 /// The name under which the device is to be found, for its certificate: the owner's own, or the node's.
 fn own_name(config: &Config) -> Option<String> {
     let own = config.api.hosts.first().cloned();
-    own.or_else(|| Some(format!("{}.local", config.node_id)))
+    own.or_else(|| Some(format!("{}.local", node::host(&config.node_id))))
 }
 
 /// Where the API is found from elsewhere, or on this machine when it listens nowhere else.

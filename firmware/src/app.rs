@@ -26,16 +26,18 @@ use crate::args::RunArgs;
 use crate::backups::Keeper;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
 use crate::hands::Hands;
+use crate::jobs::Jobs;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper, ModelWish};
 use crate::ports::{
     AuditPort, MachineParts, MachinePort, ModelPort, StoreOutbox, StoredEvents, StreamPort,
-    SystemPort,
+    SystemPort, TrialPort,
 };
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::units::Units;
-use crate::{access, banner, broker, inform, listen, node, viewers, watchdog};
+use crate::workshop::Workshop;
+use crate::{access, banner, broker, found, inform, listen, node, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
@@ -108,11 +110,12 @@ async fn build(opened: Opened) -> anyhow::Result<Built> {
     };
     listen::check(config, media_server.is_some()).await?;
     let publish_to = media_server.as_ref().map(|found| found.config().clone());
+    library.sweep();
     if let Err(error) = library.install_demo() {
         tracing::warn!(error = format!("{error:#}"), "the demo model cannot be written");
     }
     let wanted = library.chosen(&loaded.settings.detector)?;
-    let (keeper, wish, choice) = ModelKeeper::new(library, wanted, config.download_models)?;
+    let (keeper, wish, choice) = ModelKeeper::new(library, &wanted, config.download_models)?;
     let orders = OrderMaker::new(library.clone(), choice, data, publish_to);
     let store = Store::open(store_options(config)).context("opening the event store")?;
     let (store, threads) = store.spawn().context("starting the event store")?;
@@ -238,6 +241,7 @@ impl Built {
         let (recorder, recording) =
             recorder::new(store.clone(), latencies.clone(), seeing.shutdown.clone());
         seeing.tasks.spawn(recording);
+        let worker = self.camera_program.clone();
         let surroundings = Surroundings {
             supervisor: supervisor.clone(),
             recorder,
@@ -278,7 +282,6 @@ impl Built {
         });
         services.tasks.spawn(engine.clone().keep(services.shutdown.clone()));
         keep_models(keeper, choice, engine.clone(), cameras.clone(), &mut services);
-        let shown = cameras.clone();
         let (system, certificates) = (Arc::new(system), self.certificates.map(Arc::new));
         let machine = MachinePort::new(
             &config,
@@ -295,6 +298,10 @@ impl Built {
         services.spawn_until_stop(machine.clone().keep());
         let backups =
             Keeper::new(&config.node_id, &config.data.dir, engine.clone(), self.access.clone());
+        let (shown, data) = (cameras.clone(), config.data.dir.clone());
+        let jobs = Jobs::start(&mut services.tasks, &services.shutdown);
+        let workshop = Workshop::new(supervisor.clone(), worker, &units);
+        let models = ModelPort::new(library, live, (&engine, &cameras), &jobs, workshop);
         let ports = Ports {
             cameras: Arc::new(cameras.clone()),
             events: Arc::new(StoredEvents(store.clone())),
@@ -302,7 +309,10 @@ impl Built {
             machine: Arc::new(machine),
             backups: Arc::new(backups),
             streams: Arc::new(StreamPort::new(cameras, media_server.clone())),
-            models: Arc::new(ModelPort::new(library, live)),
+            models: Arc::new(models.clone()),
+            detector: Arc::new(models),
+            trials: Arc::new(TrialPort { engine: engine.clone(), jobs: jobs.clone(), data }),
+            jobs: Arc::new(jobs),
             settings: Arc::new(engine.clone()),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
@@ -312,6 +322,7 @@ impl Built {
         let bound = ControlServer::bind(listen, access::names(&config), ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
+        services.tasks.spawn(found::keep(config.clone(), services.shutdown.clone()));
         services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
         Ok(Running {
             cameras: seeing,

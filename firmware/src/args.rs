@@ -140,8 +140,8 @@ pub(crate) fn install_model(run: &RunArgs, install: &InstallArgs) -> anyhow::Res
     let library = ModelLibrary::in_folder(folder.clone())?;
     let manifest = library.get(name)?;
     match &install.from {
-        Some(from) => library.copy_from(from, manifest)?,
-        None => library.fetch(manifest)?,
+        Some(from) => library.copy_from(from, &manifest)?,
+        None => library.fetch(&manifest)?,
     }
     print(&format!("the model {name} is in {}\n", folder.display()))
 }

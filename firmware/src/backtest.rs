@@ -21,7 +21,7 @@ use crate::args::{self, RunArgs};
 const WARM_UP: SignedDuration = SignedDuration::from_hours(1);
 
 /// Compares what `old` and `new` make of what `camera` tracked in `window`. Blocks: about a second
-/// for a day of a busy street.
+/// for a day of a busy street. Where `stop` says so, what was compared until then is the answer.
 ///
 /// # Errors
 /// When the past cannot be read. Pieces of it that are damaged are left out.
@@ -31,6 +31,7 @@ pub(crate) fn run(
     old: RuleSet,
     new: RuleSet,
     window: &Range<Timestamp>,
+    stop: &dyn Fn() -> bool,
 ) -> Result<Report, StoreError> {
     let from = window.start.saturating_sub(WARM_UP).unwrap_or(Timestamp::UNIX_EPOCH);
     let clock = config::schedule::local_clock(since_epoch(from), since_epoch(window.end));
@@ -46,7 +47,7 @@ pub(crate) fn run(
     let mut session = None;
     loop {
         let page = past.list(&query)?;
-        let Some(last) = page.last() else { return Ok(backtest.report()) };
+        let Some(last) = page.last().filter(|_| !stop()) else { return Ok(backtest.report()) };
         query.after_row = last.row;
         for piece in page {
             if session != Some(piece.session) {
@@ -87,7 +88,7 @@ pub(crate) fn print(run_args: &RunArgs, asked: &BacktestArgs) -> anyhow::Result<
     let now = base::clock::wall();
     let window = (now - SignedDuration::from_hours(asked.hours.into()))..now;
     let (old, new) = (rules_of(&old, &asked.camera)?, rules_of(&new, &asked.camera)?);
-    let report = run(&past, &asked.camera, old, new, &window)?;
+    let report = run(&past, &asked.camera, old, new, &window, &|| false)?;
     args::print(&text(&report))
 }
 
@@ -187,7 +188,7 @@ mod tests {
         let damaged = NewTracks { body: vec![1, 200], ..walk(Ulid::from(2), at(120)) };
         store.append_tracks(damaged).await.unwrap();
         let past = TrackReader::open(dir.path()).unwrap();
-        let compare = |old, new, window| run(&past, "front", old, new, &window).unwrap();
+        let compare = |old, new, window| run(&past, "front", old, new, &window, &|| false).unwrap();
 
         let report = compare(gate(0.5), gate(0.55), at(0)..at(600));
         assert_eq!((report.kept.len(), report.gained.len(), report.lost.len()), (2, 0, 0));

@@ -71,9 +71,17 @@ impl Hands {
         if new == *wanted {
             return Ok(());
         }
-        self.ask(Request::Apply(Box::new(new.clone()))).await?;
-        *wanted = new;
-        Ok(())
+        let Err(refused) = self.ask(Request::Apply(Box::new(new.clone()))).await else {
+            *wanted = new;
+            return Ok(());
+        };
+        // Some of it may be done.
+        if self.manages()
+            && let Err(error) = self.ask(Request::Apply(Box::new(wanted.clone()))).await
+        {
+            tracing::error!(error = error.detail, "the machine is not as it was");
+        }
+        Err(refused)
     }
 
     /// Has the agent do `request`.

@@ -109,9 +109,11 @@ fn of_camera(camera: &CameraStatus) -> Vec<Found> {
 
 fn of_children(system: &System) -> Vec<Found> {
     let helpers = system.children.iter().filter(|(name, _)| !name.starts_with("camera-"));
-    let down = helpers.filter(|(_, child)| child.pid.is_none());
-    let issue = |(name, child): (&String, &api::resources::ChildStatus)| {
-        let why = child.last_exit.clone().unwrap_or_else(|| "it has not started yet".to_owned());
+    // One that never ended is being started.
+    let down = helpers.filter_map(|(name, child)| {
+        Some((name, child.last_exit.as_ref().filter(|_| child.pid.is_none())?))
+    });
+    let issue = |(name, why): (&String, &String)| {
         let text = format!("{name} does not run: {why}");
         let suggestion = "it is started again by itself; the log of its unit says more";
         Found {

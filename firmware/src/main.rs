@@ -9,6 +9,8 @@
 //! | [`access`] | who may come in, and under which names |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
 //! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
+//! | [`jobs`] | long work: run, told, ended |
+//! | [`workshop`] | work with a model in a process of its own |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
 //! | [`units`] | where children run as other users, where systemd offers that |
@@ -36,9 +38,11 @@ mod backups;
 mod banner;
 mod broker;
 mod cameras;
+mod found;
 mod hands;
 mod inform;
 mod issues;
+mod jobs;
 mod journal;
 mod listen;
 mod machine;
@@ -52,6 +56,7 @@ mod settings;
 mod units;
 mod viewers;
 mod watchdog;
+mod workshop;
 
 use std::process::ExitCode;
 

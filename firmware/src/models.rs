@@ -4,27 +4,33 @@
 //! | module | owns |
 //! |---|---|
 //! | [`demo`] | the model that the firmware carries, and its files in the data folder |
+//! | [`files`] | files of models: checked, fetched, copied, kept |
+//! | [`newcomer`] | models that are added while the daemon runs, and deleted |
 //! | [`choice`] | which model runs, and the sentence for another than the settings choose |
 //! | [`keeper`] | the task that fetches the chosen model until it is there |
 
 mod choice;
 mod demo;
+mod files;
 mod keeper;
+mod newcomer;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use anyhow::{Context, bail};
-use api::manifest::{Fit, ModelFile, ModelManifest};
+use anyhow::bail;
+use api::manifest::{Fit, ModelManifest};
 use api::settings::DetectorSettings;
-use sha2::{Digest, Sha256};
 
 pub(crate) use choice::{ModelChoice, Pictures};
+pub(crate) use files::{LIMITS, MAX_FILE, hexadecimal};
 pub(crate) use keeper::{ModelKeeper, ModelWish};
+pub(crate) use newcomer::{
+    MAX_MANIFEST, MAX_PARAM, Newcomer, Refused, Staging, is_built_in, read_manifest,
+};
 
 /// Ends the name of a model's version in 8-bit integers, as `edgecam-model quantize` gives it.
 const INT8_SUFFIX: &str = "_int8";
@@ -32,17 +38,10 @@ const INT8_SUFFIX: &str = "_int8";
 const DIRS_VAR: &str = "EDGECAM_MODELS";
 /// Where a developer's checkout has models beside it.
 const BESIDE_CHECKOUT: &str = "../shared/models";
-/// The largest model file, in bytes.
-const MAX_FILE: u64 = 256 << 20;
-/// A download that takes longer than this has failed.
-const FETCH_WITHIN: Duration = Duration::from_secs(300);
-/// A server that does not take the call within this time is not to be reached.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-
-/// The models that this device knows; cheap enough to clone.
+/// The models that this device knows; clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelLibrary {
-    manifests: BTreeMap<String, ModelManifest>,
+    manifests: Arc<RwLock<BTreeMap<String, ModelManifest>>>,
     dirs: Vec<PathBuf>,
     own: PathBuf,
 }
@@ -77,19 +76,24 @@ impl ModelLibrary {
             std::env::split_paths(&named).filter(|dir| !dir.as_os_str().is_empty()).collect();
         dirs.extend([own.clone(), PathBuf::from(BESIDE_CHECKOUT)]);
         let dirs = dirs.iter().map(|dir| std::path::absolute(dir).unwrap_or(dir.clone())).collect();
-        Ok(Self { manifests, dirs, own })
+        Ok(Self { manifests: Arc::new(RwLock::new(manifests)), dirs, own })
     }
 
     /// The manifest called `name`.
     ///
     /// # Errors
     /// When there is none; the sentence lists those there are.
-    pub(crate) fn get(&self, name: &str) -> anyhow::Result<&ModelManifest> {
-        let Some(manifest) = self.manifests.get(name) else {
-            let known: Vec<_> = self.manifests.keys().map(String::as_str).collect();
+    pub(crate) fn get(&self, name: &str) -> anyhow::Result<ModelManifest> {
+        let Some(manifest) = self.find(name) else {
+            let known: Vec<_> = self.all().into_iter().map(|model| model.name).collect();
             bail!("/detector/model = \"{name}\": no such model; there are {}", known.join(", "));
         };
         Ok(manifest)
+    }
+
+    /// The manifest called `name`; `None`: there is none.
+    pub(crate) fn find(&self, name: &str) -> Option<ModelManifest> {
+        self.manifests.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The manifest that `detector` chooses: the one that it names, or its version in 8-bit integers
@@ -97,26 +101,28 @@ impl ModelLibrary {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub(crate) fn chosen(&self, detector: &DetectorSettings) -> anyhow::Result<&ModelManifest> {
+    pub(crate) fn chosen(&self, detector: &DetectorSettings) -> anyhow::Result<ModelManifest> {
         let named = self.get(detector.model.as_deref().unwrap_or_default())?;
-        let int8 = self.manifests.get(&format!("{}{INT8_SUFFIX}", named.name));
+        let int8 = self.find(&int8_name(&named));
         let preferred = detector.prefer_int8.unwrap_or_default();
         Ok(int8.filter(|int8| preferred && self.is_installed(int8)).unwrap_or(named))
     }
 
     /// All manifests, by name.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &ModelManifest> {
-        self.manifests.values()
+    pub(crate) fn all(&self) -> Vec<ModelManifest> {
+        let manifests = self.manifests.read().unwrap_or_else(PoisonError::into_inner);
+        manifests.values().cloned().collect()
     }
 
     /// The installed models that know what `asked` knows, whose input is no larger, and that can be
     /// fed with frames scaled for it: by input area from large to small, then by family. Below one in
     /// 8 bits, those that there are in 8 bits too take the places of the others.
-    pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<&ModelManifest> {
+    pub(crate) fn lighter_than(&self, asked: &ModelManifest) -> Vec<ModelManifest> {
         let area = |model: &ModelManifest| model.input.width * model.input.height;
         let knows = |model: &ModelManifest| BTreeSet::from_iter(model.labels.names());
         let mut lighter: Vec<_> = self
             .all()
+            .into_iter()
             .filter(|model| model.name != asked.name && area(model) <= area(asked))
             // What 8 bits are preferred to is not lighter.
             .filter(|model| !(asked.name.ends_with(INT8_SUFFIX) && self.has_int8(model)))
@@ -135,8 +141,7 @@ impl ModelLibrary {
 
     /// Whether the version of `model` in 8-bit integers is installed.
     fn has_int8(&self, model: &ModelManifest) -> bool {
-        let int8 = self.manifests.get(&format!("{}{INT8_SUFFIX}", model.name));
-        int8.is_some_and(|int8| self.is_installed(int8))
+        self.find(&int8_name(model)).is_some_and(|int8| self.is_installed(&int8))
     }
 
     /// Folders with model files, in the order in which they are looked through.
@@ -149,108 +154,11 @@ impl ModelLibrary {
         let files = [&manifest.param, &manifest.bin];
         self.dirs.iter().any(|dir| files.iter().all(|file| dir.join(&file.file).is_file()))
     }
-
-    /// Whether the files that the detector would take are those that the manifest names. Blocks.
-    pub(crate) fn is_sound(&self, manifest: &ModelManifest) -> bool {
-        self.is_installed(manifest) && self.damaged(manifest).is_none()
-    }
-
-    /// The first file that the detector would take and that is not what the manifest names. Blocks.
-    pub(crate) fn damaged(&self, manifest: &ModelManifest) -> Option<PathBuf> {
-        let files = [&manifest.param, &manifest.bin];
-        let has_both = |dir: &&PathBuf| files.iter().all(|file| dir.join(&file.file).is_file());
-        let dir = self.dirs.iter().find(has_both)?;
-        let wrong = files.into_iter().find(|file| {
-            let found = File::open(dir.join(&file.file)).and_then(|f| copy(f, &mut io::sink()));
-            !found.is_ok_and(|found| found == file.sha256.to_lowercase())
-        });
-        wrong.map(|file| dir.join(&file.file))
-    }
-
-    /// Fetches the files of `manifest` into `<data>/models`. Blocks.
-    ///
-    /// # Errors
-    /// When a file cannot be fetched or is not the one that the manifest names.
-    pub(crate) fn fetch(&self, manifest: &ModelManifest) -> anyhow::Result<()> {
-        for file in [&manifest.param, &manifest.bin] {
-            let Some(url) = &file.url else {
-                bail!("{} can be fetched from nowhere: it comes with the firmware", file.file);
-            };
-            let agent = ureq::Agent::config_builder()
-                .timeout_global(Some(FETCH_WITHIN))
-                .timeout_connect(Some(CONNECT_WITHIN));
-            let fetched = ureq::Agent::new_with_config(agent.build()).get(url).call();
-            fetched
-                .map_err(anyhow::Error::from)
-                .and_then(|mut response| self.put(file, response.body_mut().as_reader()))
-                .with_context(|| format!("fetching {} from {url}", file.file))?;
-        }
-        Ok(())
-    }
-
-    /// Copies the files of `manifest` from `folder` into `<data>/models`. Blocks.
-    ///
-    /// # Errors
-    /// When a file is not there, or is not the one that the manifest names.
-    pub(crate) fn copy_from(&self, folder: &Path, manifest: &ModelManifest) -> anyhow::Result<()> {
-        for file in [&manifest.param, &manifest.bin] {
-            let path = folder.join(&file.file);
-            File::open(&path)
-                .map_err(anyhow::Error::from)
-                .and_then(|reader| self.put(file, reader))
-                .with_context(|| format!("copying {}", path.display()))?;
-        }
-        Ok(())
-    }
-
-    /// Writes `file` into `<data>/models`: it gets its name when it is whole, checked and on the
-    /// disk.
-    fn put(&self, file: &ModelFile, reader: impl Read) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.own).with_context(|| format!("making {}", self.own.display()))?;
-        // Another process may be at the same file.
-        let part = self.own.join(format!("{}.{}.part", file.file, std::process::id()));
-        let saved = save(reader, &part).map_err(anyhow::Error::from).and_then(|found| {
-            if found != file.sha256.to_lowercase() {
-                bail!("its SHA-256 is {found}, but the manifest names {}", file.sha256);
-            }
-            fs::rename(&part, self.own.join(&file.file)).context("giving it its name")?;
-            File::open(&self.own).and_then(|dir| dir.sync_all()).context("keeping its name")
-        });
-        if saved.is_err() {
-            // What is left of a failed try is of no use; the next one begins anew.
-            let _ = fs::remove_file(&part);
-        }
-        saved
-    }
 }
 
-/// Writes `reader` to `path` down to the disk; answers with its SHA-256 in hexadecimal.
-fn save(reader: impl Read, path: &Path) -> io::Result<String> {
-    let mut file = File::create(path)?;
-    let found = copy(reader, &mut file)?;
-    file.sync_all()?;
-    Ok(found)
-}
-
-/// Copies `reader` to `writer`; answers with its SHA-256 in hexadecimal.
-fn copy(reader: impl Read, writer: &mut impl io::Write) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut tee = Tee { reader: reader.take(MAX_FILE), hasher: &mut hasher };
-    io::copy(&mut tee, writer)?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-struct Tee<'a, R> {
-    reader: R,
-    hasher: &'a mut Sha256,
-}
-
-impl<R: Read> Read for Tee<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.reader.read(buffer)?;
-        self.hasher.update(&buffer[..length]);
-        Ok(length)
-    }
+/// What the version of `model` in 8-bit integers is called.
+pub(crate) fn int8_name(model: &ModelManifest) -> String {
+    format!("{}{INT8_SUFFIX}", model.name)
 }
 
 fn manifests_in(folder: &Path) -> Vec<PathBuf> {
@@ -264,65 +172,14 @@ fn manifests_in(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use api::manifest::ModelFile;
+
     use super::*;
-    use std::io::Write;
-    use std::net::TcpListener;
 
     fn library(data: &Path) -> ModelLibrary {
         let mut library = ModelLibrary::open(data).unwrap();
         library.dirs = vec![library.own.clone()];
         library
-    }
-
-    /// A manifest whose two files are served, once each, with `body`, at the address it names.
-    fn served(library: &ModelLibrary, body: &'static [u8], sha256: &str) -> ModelManifest {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().take(2) {
-                let mut stream = stream.unwrap();
-                let _ = stream.read(&mut [0; 4096]).unwrap();
-                write!(
-                    stream,
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                )
-                .unwrap();
-                stream.write_all(body).unwrap();
-            }
-        });
-        let mut manifest = library.get("nanodet-plus-m_320").unwrap().clone();
-        for (file, name) in [(&mut manifest.param, "a.param"), (&mut manifest.bin, "a.bin")] {
-            *file = ModelFile {
-                file: name.into(),
-                url: Some(format!("http://{address}/{name}")),
-                sha256: sha256.into(),
-            };
-        }
-        manifest
-    }
-
-    /// SHA-256 of `abc`, from FIPS 180-4.
-    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-
-    #[test]
-    fn a_missing_model_is_fetched_and_checked() {
-        let data = tempfile::tempdir().unwrap();
-        let library = library(data.path());
-        let manifest = served(&library, b"abc", ABC);
-        assert!(!library.is_installed(&manifest));
-        library.fetch(&manifest).unwrap();
-        assert!(library.is_installed(&manifest));
-    }
-
-    #[test]
-    fn a_file_with_the_wrong_hash_is_refused_and_leaves_nothing() {
-        let data = tempfile::tempdir().unwrap();
-        let library = library(data.path());
-        let manifest = served(&library, b"abd", ABC);
-        let error = format!("{:#}", library.fetch(&manifest).unwrap_err());
-        assert!(error.contains("a.param") && error.contains(ABC), "{error}");
-        assert_eq!(fs::read_dir(data.path().join("models")).unwrap().count(), 0);
     }
 
     #[test]
@@ -337,7 +194,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let library = library(data.path());
         let names = |asked: &str| -> Vec<String> {
-            let lighter = library.lighter_than(library.get(asked).unwrap());
+            let lighter = library.lighter_than(&library.get(asked).unwrap());
             lighter.into_iter().map(|model| model.name.clone()).collect()
         };
         assert_eq!(names("nanodet-plus-m_416"), Vec::<String>::new(), "none is installed");
@@ -378,7 +235,7 @@ mod tests {
             }
         }
         let names = |asked: &str| -> Vec<String> {
-            let lighter = library.lighter_than(library.get(asked).unwrap());
+            let lighter = library.lighter_than(&library.get(asked).unwrap());
             lighter.into_iter().map(|model| model.name.clone()).collect()
         };
         let int8 = names("nanodet-plus-m_416_int8");
@@ -411,7 +268,7 @@ mod tests {
         for file in ["nanodet_m.param", "nanodet_m.bin"] {
             fs::write(folder.join(file), "").unwrap();
         }
-        let lighter = library.lighter_than(library.get("nanodet-m_320_int8").unwrap());
+        let lighter = library.lighter_than(&library.get("nanodet-m_320_int8").unwrap());
         assert!(lighter.iter().all(|model| model.name != "nanodet-m_320"), "{lighter:?}");
     }
 

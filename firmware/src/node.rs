@@ -19,6 +19,15 @@ pub(crate) fn default_id() -> String {
     format!("ec-{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
 }
 
+/// The host name, without `.local`, under which the device with the id `id` is found on the local
+/// network: `edgecam-` and what tells it from others.
+pub(crate) fn host(id: &str) -> String {
+    let own = id.strip_prefix("ec-").unwrap_or(id).to_ascii_lowercase();
+    let label: String =
+        own.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(50).collect();
+    format!("edgecam-{}", label.trim_matches('-'))
+}
+
 /// What the board calls itself, such as `Raspberry Pi 5 Model B Rev 1.0`.
 pub(crate) fn model() -> String {
     read_line(Path::new("/proc/device-tree/model"))
@@ -35,6 +44,12 @@ fn read_line(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_name_is_one_of_dns() {
+        assert_eq!(host("ec-0a1b2c"), "edgecam-0a1b2c");
+        assert_eq!(host("Gate_2"), "edgecam-gate-2");
+    }
 
     #[test]
     fn the_default_id_is_stable_and_fits_a_topic() {

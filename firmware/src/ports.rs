@@ -4,13 +4,16 @@
 
 mod audit;
 mod cameras;
+mod detector;
 mod events;
+mod jobs;
 mod machine;
 mod models;
 mod outbox;
 mod settings;
 mod streams;
 mod system;
+mod trials;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
@@ -19,3 +22,4 @@ pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
+pub(crate) use trials::TrialPort;

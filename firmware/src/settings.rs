@@ -18,6 +18,7 @@ mod plan;
 mod shown;
 pub(crate) mod start;
 
+pub(crate) use engine::models::refused;
 pub(crate) use engine::{Engine, Parts};
 pub(crate) use live::LiveSettings;
 pub(crate) use orders::OrderMaker;

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Most exposure of each service, in tenths, as `systemd-analyze security` counts it.
-const PROMISED: [(&str, u32); 6] = [
+const PROMISED: [(&str, u32); 7] = [
     ("edgecamd.service", 15),
     ("edgecam-mediamtx@.service", 15),
     ("edgecam-mosquitto@.service", 15),
     ("edgecam-host@.service", 15),
+    ("edgecam-worker@.service", 15),
     ("edgecam-camera@.service", 25),
     ("edgecam-camera-lan@.service", 25),
 ];
@@ -108,7 +109,7 @@ fn each_unit_that_the_daemon_starts_has_its_socket_and_its_folder() {
         fs::read_to_string(rootfs().join("tmpfiles.d/edgecam.conf")).unwrap(),
     );
     assert!(daemon.contains("\nEnvironment=EDGECAM_UNITS=/run/edgecam-units\n"));
-    for unit in ["camera", "camera-lan", "mediamtx", "mosquitto", "host"] {
+    for unit in ["camera", "camera-lan", "worker", "mediamtx", "mosquitto", "host"] {
         let socket = text(&format!("edgecam-{unit}.socket"));
         let path = format!("/run/edgecam-units/{unit}/start.sock");
         assert_eq!(values(&socket, "ListenSequentialPacket").collect::<Vec<_>>(), [&path]);

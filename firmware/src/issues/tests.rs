@@ -56,6 +56,10 @@ fn while_all_is_well_nothing_is_found() {
         facts.cameras[0].detector.note = Some("no model".into());
     };
     assert_eq!(codes(off), Vec::<String>::new());
+    let starting = |facts: &mut Facts| {
+        *facts.system.children.get_mut("mediamtx").unwrap() = ChildStatus::default();
+    };
+    assert_eq!(codes(starting), Vec::<String>::new());
 }
 
 #[test]
@@ -73,7 +77,8 @@ fn each_thing_that_is_wrong_has_its_code() {
         facts.certificate.as_mut().unwrap().not_after = ends;
     };
     let child = |facts: &mut Facts| {
-        facts.system.children.get_mut("mediamtx").unwrap().pid = None;
+        let child = facts.system.children.get_mut("mediamtx").unwrap();
+        *child = ChildStatus { last_exit: Some("killed".into()), ..ChildStatus::default() };
     };
     let broker = |facts: &mut Facts| {
         facts.system.mqtt.connected = false;
@@ -106,7 +111,8 @@ fn the_gravest_comes_first_and_says_what_can_be_done() {
     let mut facts = well();
     facts.synchronised = Some(false);
     facts.system.disk_free_bytes = GB / 10;
-    facts.system.children.get_mut("mediamtx").unwrap().pid = None;
+    let child = facts.system.children.get_mut("mediamtx").unwrap();
+    *child = ChildStatus { last_exit: Some("killed".into()), ..ChildStatus::default() };
     let found = find(&facts);
     let severities: Vec<_> = found.iter().map(|one| one.severity).collect();
     assert_eq!(severities, [Error, Error, Warning]);

@@ -154,8 +154,8 @@ mod tests {
         let [small, big] =
             ["nanodet-m_320", "nanodet-plus-m_416"].map(|name| library.get(name).unwrap());
         let choice = stand_in(&big.name, Fetch::Off);
-        assert_eq!(choice.clone().or_as_set(big), choice);
-        assert_eq!(choice.or_as_set(small), ModelChoice::as_set(small.clone()));
+        assert_eq!(choice.clone().or_as_set(&big), choice);
+        assert_eq!(choice.or_as_set(&small), ModelChoice::as_set(small.clone()));
     }
 
     #[test]

@@ -77,8 +77,8 @@ impl MachinePort {
     pub(crate) async fn keep(self) {
         self.0.parts.hands.begin().await;
         loop {
-            self.look();
             tokio::time::sleep(LOOK_EVERY).await;
+            self.look();
         }
     }
 

@@ -5,6 +5,7 @@
 //! it: one that it cannot start with is taken back.
 
 mod apply;
+pub(crate) mod models;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -312,7 +313,12 @@ impl Engine {
         };
         let now = self.in_force();
         let settings = Arc::new(wanted.loaded.settings);
-        let Err(failed) = self.0.apply(&work, &settings).await else {
+        // What the machine refuses is no camera's business.
+        let (touched, applied) = match self.0.hands.apply(&settings).await {
+            Ok(()) => (true, self.0.apply(&work, &settings).await),
+            Err(refused) => (false, Err(refused)),
+        };
+        let Err(failed) = applied else {
             let made = Arc::new(wanted.made);
             self.0.live.set(InForce { revision: number, settings, made });
             self.show(revisions, None);
@@ -320,8 +326,8 @@ impl Engine {
             return Ok(Over::Done);
         };
         tracing::error!(revision = number, error = failed.detail, "settings are taken back");
-        if let Err(error) = self.0.apply(&work, &now.settings).await {
-            tracing::error!(error = error.detail, "a camera does not take its old settings back");
+        if touched {
+            self.0.put_back(&work, &now.settings).await;
         }
         let kept = block_in_place(|| revisions.take_back(&failed.detail));
         self.0.live.set(InForce { revision: revisions.number(), ..now });

@@ -22,7 +22,7 @@ pub(crate) fn unknown(library: &ModelLibrary, settings: &Settings) -> Vec<FieldP
         named.map(move |(at, label)| (format!("/cameras/{id}{at}"), label))
     });
     let unknown = named.filter(|(_, label)| !known.contains(label));
-    unknown.map(|(pointer, label)| problem(pointer, &label, chosen)).collect()
+    unknown.map(|(pointer, label)| problem(pointer, &label, &chosen)).collect()
 }
 
 fn problem(pointer: String, label: &str, model: &ModelManifest) -> FieldProblem {

@@ -48,7 +48,7 @@ impl OrderMaker {
         settings: &Settings,
     ) -> anyhow::Result<CameraOrder> {
         let chosen = self.library.chosen(&settings.detector)?;
-        let choice = self.choice.borrow().clone().or_as_set(chosen);
+        let choice = self.choice.borrow().clone().or_as_set(&chosen);
         let note = choice.note(Pictures::of(of_camera));
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(CameraOrder {
@@ -66,7 +66,7 @@ impl OrderMaker {
                 .zip(CameraId::new(camera))
                 .map(|(server, camera)| mediamtx::publish_url(server, &camera)),
             lighter: match note {
-                None => self.library.lighter_than(&choice.manifest).into_iter().cloned().collect(),
+                None => self.library.lighter_than(&choice.manifest),
                 Some(_) => Vec::new(),
             },
             model: choice.manifest,
@@ -119,11 +119,11 @@ mod tests {
         let mut settings = CameraSettings::default();
         settings.detection.labels = Some(vec!["car".into(), "boat".into()]);
         settings.detection.class_thresholds = Some([("boat".to_owned(), 0.5)].into());
-        let narrow = narrowed(&settings, model);
+        let narrow = narrowed(&settings, &model);
         assert_eq!(narrow.detection.labels, Some(vec!["car".into()]));
         assert_eq!(narrow.detection.class_thresholds, Some([].into()));
         assert_eq!(narrow.detection.enabled, None);
         settings.detection.labels = Some(vec!["boat".into()]);
-        assert_eq!(narrowed(&settings, model).detection.enabled, Some(false));
+        assert_eq!(narrowed(&settings, &model).detection.enabled, Some(false));
     }
 }

@@ -117,6 +117,21 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
     }
 
+    /// `POST path` with `body`, sent as `kind`.
+    #[track_caller]
+    pub(crate) fn send(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
+        taken(request.header("Content-Type", kind).send(body))
+            .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    /// `DELETE path`.
+    #[track_caller]
+    pub(crate) fn deleted(&self, path: &str) -> Answer {
+        let request = self.signed(self.agent.delete(format!("{}{path}", self.base)));
+        taken(request.call()).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
     /// `DELETE path`; whatever comes of it.
     pub(crate) fn delete(&self, path: &str) {
         let _ = self.signed(self.agent.delete(format!("{}{path}", self.base))).call();

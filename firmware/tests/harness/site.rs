@@ -136,19 +136,23 @@ fn target() -> &'static Path {
     profile_folder().parent().expect("profiles lie in the target folder")
 }
 
-/// `edgecam-camera` beside the daemon: made, or made anew when stale, once per test binary. Cargo
-/// builds only the binaries of the package under test by itself.
+/// `edgecam-camera` beside the daemon.
 fn camera_program() {
     static MADE: OnceLock<()> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "-p", "edgecam-camera"]).current_dir(root());
-        cargo.env("CARGO_TARGET_DIR", target());
-        match profile_folder().file_name().and_then(OsStr::to_str) {
-            Some("debug") | None => {}
-            Some(profile) => _ = cargo.args(["--profile", profile]),
-        }
-        let output = cargo.output().expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    });
+    MADE.get_or_init(|| _ = program("edgecam-camera", "edgecam-camera"));
+}
+
+/// The program `name` of the package `package`, made, or made anew when stale. Cargo builds only the
+/// binaries of the package under test by itself.
+pub(crate) fn program(package: &str, name: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "-p", package]).current_dir(root());
+    cargo.env("CARGO_TARGET_DIR", target());
+    match profile_folder().file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => {}
+        Some(profile) => _ = cargo.args(["--profile", profile]),
+    }
+    let output = cargo.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    profile_folder().join(name)
 }

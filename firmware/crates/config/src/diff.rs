@@ -60,6 +60,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/api/tls", Cost::Restart),
     ("/api/tls_listen", Cost::Restart),
     ("/api/hosts", Cost::Restart),
+    ("/api/announce", Cost::Restart),
     ("/data/dir", Cost::Restart),
     ("/data/outbox_max_events", Cost::Restart),
     ("/data/events_max", Cost::Restart),

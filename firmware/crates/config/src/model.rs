@@ -49,6 +49,8 @@ pub struct ApiConfig {
     pub tls_listen: Option<SocketAddr>,
     /// Names under which the device is reached beside its own, in lower case.
     pub hosts: Vec<String>,
+    /// Whether the device says on the local network where its API is.
+    pub announce: bool,
 }
 
 /// Where data lives.

@@ -4,7 +4,7 @@
 use std::any::Any;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -42,9 +42,17 @@ async fn no_such_method(method: Method, uri: Uri) -> Failure {
     Failure::new(Fault::Method, detail)
 }
 
+/// Operations that take an upload: the time that it takes is the client's.
+const UPLOADS: &[&str] = &["add_model"];
+
 /// Handlers answer in time. The body of an answer, such as an event stream, may go on.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = app.limits.answer;
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let operation = path.and_then(|path| app.permits.of(request.method(), path));
+    let limit = match operation {
+        Some((id, _)) if UPLOADS.contains(&id) => app.limits.upload,
+        _ => app.limits.answer,
+    };
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -46,6 +46,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
 // Below the macro that they use.
+mod jobs;
 mod machine;
 mod settings;
 
@@ -53,6 +54,7 @@ mod settings;
 pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     machine::put_into(document);
+    jobs::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),
@@ -67,7 +69,6 @@ pub(crate) fn put_into(document: &mut OpenApi) {
         ("/api/v1/events/{id}", "200", json(&event())),
         ("/api/v1/streams", "200", json(&[stream()])),
         ("/api/v1/detector", "200", json(&detector())),
-        ("/api/v1/models", "200", json(&[model()])),
         ("/api/v1/system", "200", json(&system())),
         ("/api/v1/version", "200", json(&version())),
         ("/readyz", "200", json(&readiness(true, "running"))),
@@ -244,6 +245,7 @@ fn model() -> Model {
         sha256: SHA256.into(),
         installed: true,
         active: true,
+        built_in: true,
         labels: vec!["person".into(), "car".into()],
     }
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use api::problem::FieldProblem;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -100,19 +100,25 @@ impl<S: Send + Sync> FromRequest<S> for MergePatch {
     }
 }
 
+/// Which of `types` a body is sent as.
+pub(crate) fn media_type<'a>(headers: &HeaderMap, types: &[&'a str]) -> Result<&'a str, Failure> {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let found = types.iter().find(|one| one.eq_ignore_ascii_case(essence));
+    found.copied().ok_or_else(|| {
+        let wanted = types.join(" or ");
+        let detail = format!("the body must be sent as {wanted}, not as \"{essence}\"");
+        Failure::new(Fault::MediaType, detail)
+    })
+}
+
 /// The body of `request`, JSON that is sent as one of `types`.
 async fn json<S: Send + Sync>(
     request: Request,
     state: &S,
     types: &[&str],
 ) -> Result<Value, Failure> {
-    let given = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !types.iter().any(|one| one.eq_ignore_ascii_case(essence)) {
-        let wanted = types.join(" or ");
-        let detail = format!("the body must be sent as {wanted}, not as \"{essence}\"");
-        return Err(Failure::new(Fault::MediaType, detail));
-    }
+    media_type(request.headers(), types)?;
     let body = Bytes::from_request(request, state).await.map_err(|rejection| {
         let fault = match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Fault::TooLarge,

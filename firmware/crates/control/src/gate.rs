@@ -5,11 +5,13 @@
 //! |---|---|
 //! | [`permits`] | which operation needs what: the one table |
 //! | [`caller`] | who calls, from cookie or header |
+//! | [`idempotency`] | what is not done twice |
 //! | [`origin`] | under which names we answer, and whose pages may change things (pure) |
 //! | [`rate`] | how often an address may ask |
 //! | [`record`] | the audit entry of each change |
 
 pub(crate) mod caller;
+pub(crate) mod idempotency;
 pub(crate) mod origin;
 pub(crate) mod permits;
 pub(crate) mod rate;
@@ -25,6 +27,7 @@ use axum::response::{IntoResponse, Response};
 use crate::problem::{Failure, Fault};
 use crate::state::App;
 use caller::Caller;
+use idempotency::Outcome;
 use permits::Need;
 
 /// The other end of the connection.
@@ -54,10 +57,15 @@ pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -
         Err(failure) => return failure.into_response(),
     };
     let mut response = match admit(&app, peer, request).await {
-        Ok((request, record)) => {
-            let response = next.run(request).await;
-            record::keep(&app, record, response.status()).await;
-            response
+        Ok(Admitted { operation, user, request, record }) => {
+            let of = (operation, user.as_str());
+            match idempotency::once(&app.answers, of, app.limits.body, request, next).await {
+                Outcome::Done(response) => {
+                    record::keep(&app, record, response.status()).await;
+                    response
+                }
+                Outcome::Spared(response) => response,
+            }
         }
         Err(refusal) => {
             let (failure, record) = *refusal;
@@ -70,23 +78,31 @@ pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -
     response
 }
 
+/// A request that may pass.
+struct Admitted {
+    /// Id of the operation; empty where there is none.
+    operation: &'static str,
+    /// Who asks; empty where nobody has to say.
+    user: String,
+    request: Request,
+    record: Option<record::Record>,
+}
+
 type Refusal = Box<(Failure, Option<record::Record>)>;
 
-async fn admit(
-    app: &App,
-    peer: Peer,
-    mut request: Request,
-) -> Result<(Request, Option<record::Record>), Refusal> {
+async fn admit(app: &App, peer: Peer, mut request: Request) -> Result<Admitted, Refusal> {
     let plain = |failure: Failure| Box::new((failure, None));
     origin::check_host(request.headers(), request.uri(), &app.hosts).map_err(plain)?;
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let operation = path.as_deref().and_then(|path| app.permits.of(request.method(), path));
     // No such path or method: the router's own answer says so.
-    let Some((operation, need)) = operation else { return Ok((request, None)) };
+    let Some((operation, need)) = operation else {
+        return Ok(Admitted { operation: "", user: String::new(), request, record: None });
+    };
     if need == Need::Open {
         let mut record = record::Record::of(operation, peer, &request);
         record::attach(record.as_mut(), &mut request);
-        return Ok((request, record));
+        return Ok(Admitted { operation, user: String::new(), request, record });
     }
     if !app.ports.access.is_claimed() {
         let detail = access::AccessError::NotClaimed.to_string();
@@ -103,9 +119,11 @@ async fn admit(
     {
         return Err(Box::new((failure, record)));
     }
+    // Two ways in of one user may see different things.
+    let user = format!("{} {}", caller.0.username, caller.0.digest);
     request.extensions_mut().insert::<Caller>(caller);
     record::attach(record.as_mut(), &mut request);
-    Ok((request, record))
+    Ok(Admitted { operation, user, request, record })
 }
 
 /// The camera that a path names: what stands where `{cam}` stands in its pattern.

@@ -13,6 +13,8 @@ pub struct Limits {
     pub head: Duration,
     /// A request must be answered within this time. Streams only have to begin.
     pub answer: Duration,
+    /// The same for an upload, whose bytes come no further apart than `answer`.
+    pub upload: Duration,
     /// What was sent must be acknowledged within this time, or the connection is given up.
     pub unacknowledged: Duration,
     /// Connections at a time; more wait to be accepted.
@@ -27,8 +29,10 @@ pub struct Limits {
     pub burst: NonZeroU32,
     /// Event streams at a time; more are refused, so that plain requests always get through.
     pub streams: usize,
-    /// Longest body in bytes.
+    /// Longest body in bytes, where nothing else is said.
     pub body: usize,
+    /// Longest picture that is sent to be looked at, in bytes.
+    pub picture: usize,
     /// Silence on an event stream after which a comment shows that it lives.
     pub keep_alive: Duration,
     /// How long open requests may take to end after the stop.
@@ -40,6 +44,7 @@ impl Default for Limits {
         Self {
             head: Duration::from_secs(10),
             answer: Duration::from_secs(10),
+            upload: Duration::from_secs(600),
             unacknowledged: Duration::from_secs(30),
             connections: 256,
             connections_per_address: 64,
@@ -48,6 +53,7 @@ impl Default for Limits {
             burst: BURST,
             streams: 64,
             body: 1024 * 1024,
+            picture: 8 * 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             drain: Duration::from_secs(3),
         }

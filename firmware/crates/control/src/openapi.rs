@@ -11,7 +11,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{OpenApi, ToResponse};
 
 use crate::examples;
-use crate::gate::permits;
+use crate::gate::{idempotency, permits};
 use crate::patch::json;
 use crate::problem::{Failure, Fault, PROBLEM_JSON};
 use crate::routes;
@@ -36,7 +36,9 @@ use crate::routes;
         (name = "cameras", description = "State, settings, pictures and statistics of cameras."),
         (name = "settings", description = "All settings: read, changed, confirmed, taken back."),
         (name = "events", description = "What happened: stored, and as it happens."),
-        (name = "device", description = "The machine, its streams, its detector and its models."),
+        (name = "device", description = "The machine and its streams."),
+        (name = "detector", description = "What is looked with: the detector and its models."),
+        (name = "jobs", description = "Long work: how far it is, what came of it."),
         (name = "system", description = "The machine: network, clock, power, log, what is wrong with it."),
         (name = "backups", description = "Settings and users, kept and restored."),
         (name = "health", description = "For watchdogs and monitoring."),
@@ -60,6 +62,7 @@ pub(crate) fn document_text() -> &'static str {
         examples::put_into(&mut document);
         schemes(&mut document);
         permits::put_into(&mut document);
+        idempotency::put_into(&mut document);
         expect_trouble(&mut document);
         // Infallible: the document has string keys only. An empty one would fail its golden test.
         document.to_pretty_json().unwrap_or_default() + "\n"
@@ -140,7 +143,7 @@ refusals! {
         Failure::of(ErrorKind::Aborted, "revision 13 is in force; look at it and try again");
     TooLarge = "The body is longer than 1 MiB.",
         Failure::new(Fault::TooLarge, "a body may have at most 1 MiB");
-    UnsupportedMediaType = "The body is not sent as JSON.",
+    UnsupportedMediaType = "The body is not sent as a type that is taken.",
         Failure::new(Fault::MediaType, "the body must be sent as application/merge-patch+json");
     Invalid = "The input is wrong; `errors` names every field.",
         Failure::input(

@@ -2,7 +2,9 @@
 //! knows HTTP.
 
 mod backups;
+mod jobs;
 mod machine;
+mod models;
 mod settings;
 
 use std::sync::Arc;
@@ -10,17 +12,21 @@ use std::sync::Arc;
 use access::Access;
 use api::access::AuditEntry;
 use api::event::{Event, Kind, Phase};
-use api::problem::FieldProblem;
-use api::resources::{Model, Readiness, Stream, System};
+use api::problem::{FieldProblem, Problem};
+use api::resources::{Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
+use crate::problem::Failure;
 
+pub use axum::body::Bytes;
 pub use backups::Backups;
+pub use jobs::{Beginner, Jobs};
 pub use machine::{LogQuery, LogSource, Machine};
+pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 
 /// Why something that the API asked for cannot be had.
@@ -39,6 +45,16 @@ impl PortError {
     /// A failure of `kind`.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// Input that is refused for these reasons.
+    pub fn input(detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
+        Self { errors, ..Self::new(ErrorKind::InvalidArgument, detail) }
+    }
+
+    /// The same as a body of the API.
+    pub fn problem(self) -> Problem {
+        Failure::from(self).problem()
     }
 }
 
@@ -70,6 +86,12 @@ pub struct Ports {
     pub streams: Arc<dyn Streams>,
     /// The models.
     pub models: Arc<dyn Models>,
+    /// The detector, beside the cameras' own work.
+    pub detector: Arc<dyn DetectorBench>,
+    /// The rules of cameras.
+    pub trials: Arc<dyn RuleTrials>,
+    /// Long work.
+    pub jobs: Arc<dyn Jobs>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.
@@ -186,10 +208,4 @@ pub trait Streams: Send + Sync + 'static {
     /// The streams, ordered by camera, with addresses for a client that reached us as `host` (a
     /// name or an address without port, IPv6 in brackets).
     fn list<'a>(&'a self, host: &'a str) -> Answer<'a, Vec<Stream>>;
-}
-
-/// The models.
-pub trait Models: Send + Sync + 'static {
-    /// The models that this device knows, ordered by name.
-    fn list(&self) -> Answer<'_, Vec<Model>>;
 }

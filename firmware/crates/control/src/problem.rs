@@ -36,6 +36,12 @@ pub(crate) enum Fault {
     UnknownHost,
     /// Too many requests, or wrong tries.
     TooMany,
+    /// An `Idempotency-Key` that was used for another request.
+    KeyReused,
+    /// An `Idempotency-Key` whose first request is not answered yet.
+    KeyInUse,
+    /// An `Idempotency-Key` whose answer is not kept.
+    AnswerGone,
 }
 
 impl Fault {
@@ -86,6 +92,17 @@ impl Fault {
                 (S::MISDIRECTED_REQUEST, "unknown_host", "The request was sent to another name")
             }
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The key was used for another request",
+            ),
+            Self::KeyInUse => {
+                (S::CONFLICT, "idempotency_key_in_use", "The first request runs still")
+            }
+            Self::AnswerGone => {
+                (S::CONFLICT, "idempotency_answer_gone", "It was done; the answer is not kept")
+            }
         }
     }
 
@@ -207,6 +224,9 @@ mod tests {
             Fault::SetupRequired,
             Fault::UnknownHost,
             Fault::TooMany,
+            Fault::KeyReused,
+            Fault::KeyInUse,
+            Fault::AnswerGone,
         ];
         let codes: Vec<_> = ours.iter().chain(&protocol).map(|fault| fault.row().1).collect();
         let once: std::collections::BTreeSet<_> = codes.iter().collect();

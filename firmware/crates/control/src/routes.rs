@@ -4,7 +4,10 @@
 //! | module | owns |
 //! |---|---|
 //! | [`health`] | liveness, readiness, metrics |
-//! | [`device`] | version, system, streams, detector, models |
+//! | [`device`] | version, system, streams |
+//! | [`detector`], [`models`] | what is looked with |
+//! | [`jobs`] | long work |
+//! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
 //! | [`events`] | stored announcements, page by page |
 //! | [`seq`] | the number of an announcement, as a caller gives it |
@@ -23,20 +26,24 @@ pub(crate) mod auth;
 pub(crate) mod backups;
 pub(crate) mod cameras;
 pub(crate) mod certificate;
+pub(crate) mod detector;
 pub(crate) mod device;
 pub(crate) mod diagnostics;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod issues;
+pub(crate) mod jobs;
 pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod machine;
+pub(crate) mod models;
 pub(crate) mod pages;
 pub(crate) mod power;
 pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod tokens;
+pub(crate) mod trials;
 pub(crate) mod users;
 
 use utoipa::OpenApi;
@@ -76,8 +83,16 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(events::get))
         .routes(routes!(live::events))
         .routes(routes!(device::streams))
-        .routes(routes!(device::detector))
-        .routes(routes!(device::models))
+        .routes(routes!(trials::backtest))
+        .routes(routes!(detector::get, detector::patch))
+        .routes(routes!(detector::benchmark))
+        .routes(routes!(detector::infer))
+        .routes(routes!(models::list, models::add))
+        .routes(routes!(models::get, models::delete))
+        .routes(routes!(models::activate))
+        .routes(routes!(models::quantize))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(device::system, machine::patch))
         .routes(routes!(machine::network, machine::put_network))
         .routes(routes!(machine::time, machine::put_time))

@@ -9,6 +9,7 @@ use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use tokio::sync::Semaphore;
 
+use crate::gate::idempotency::Answers;
 use crate::gate::origin::Hosts;
 use crate::gate::permits::Permits;
 use crate::gate::rate::Rate;
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) hosts: Arc<Hosts>,
     /// Requests by address.
     pub(crate) rate: Arc<Rate>,
+    /// What was answered to requests with an `Idempotency-Key`.
+    pub(crate) answers: Arc<Answers>,
     /// Streams end with it.
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
@@ -49,6 +52,7 @@ impl App {
             permits: Arc::new(Permits::of_document(&routes::all().into_openapi())),
             hosts: Arc::new(hosts),
             rate: Arc::new(Rate::new(limits.per_second, limits.burst)),
+            answers: Arc::default(),
             ports,
             limits,
             shutdown,

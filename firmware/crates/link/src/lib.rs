@@ -7,10 +7,12 @@
 //! | module | owns |
 //! |---|---|
 //! | [`message`] | what is said |
+//! | [`work`] | the same with a process that does one thing and ends |
 //! | [`framing`] | how it is put on the socket |
 
 pub mod framing;
 pub mod message;
+pub mod work;
 
 pub use framing::{LinkError, Receiver, Sender, split};
 pub use message::{CameraOrder, FromCamera, Happening, PROTOCOL, ToCamera, TrackBatch, track_id};

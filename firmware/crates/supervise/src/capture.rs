@@ -37,11 +37,11 @@ struct Words {
 impl Capture {
     pub(crate) fn start(
         child: &str,
-        output: Option<(OwnedFd, OwnedFd)>,
+        output: Option<OwnedFd>,
+        errors: Option<OwnedFd>,
         policy: LogPolicy,
     ) -> Self {
         let words = Arc::default();
-        let Some((stdout, stderr)) = output else { return Self { readers: Vec::new(), words } };
         let reader = |stream| Reader {
             child: child.to_owned(),
             stream,
@@ -50,13 +50,15 @@ impl Capture {
             flood: Flood::new(policy.lines_per_s),
         };
         let mut readers = Vec::new();
-        match pipe::Receiver::from_owned_fd(stdout) {
-            Ok(stdout) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
-            Err(error) => tracing::warn!(child, %error, "no log of a child's standard output"),
+        match output.map(pipe::Receiver::from_owned_fd) {
+            Some(Ok(stdout)) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
+            Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's output"),
+            None => {}
         }
-        match pipe::Receiver::from_owned_fd(stderr) {
-            Ok(stderr) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
-            Err(error) => tracing::warn!(child, %error, "no log of a child's standard error"),
+        match errors.map(pipe::Receiver::from_owned_fd) {
+            Some(Ok(stderr)) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
+            Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's errors"),
+            None => {}
         }
         Self { readers, words }
     }

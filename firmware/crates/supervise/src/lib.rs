@@ -6,9 +6,11 @@
 //! | [`status`] | what is known about it |
 //! | [`supervisor`](Supervisor) | the set of children; starts and shuts down |
 //! | [`handle`](ChildHandle) | a child's front: status, heartbeat, restart, stop |
+//! | [`worker`] | a process for one thing to do, talked to over pipes |
 //! | `task` | the loop behind a handle |
 //! | `plan` | pure: is it well, what follows its end |
 //! | `process` | one live process: its end, signals, its group |
+//! | `streams` | the standard streams of a child |
 //! | `spawner` | the thread that starts processes |
 //! | [`launch`] | what a new process does before it becomes the child's program |
 //! | `guard` | the process that cleans up after a killed `edgecamd` |
@@ -44,9 +46,11 @@ mod redact;
 mod spawner;
 pub mod spec;
 pub mod status;
+mod streams;
 mod supervisor;
 mod task;
 mod unit;
+pub mod worker;
 
 pub use error::SuperviseError;
 pub use handle::{ChildHandle, Restart};
@@ -58,3 +62,4 @@ pub use spec::{
 };
 pub use status::{ChildStatus, Exit, LastExit, Phase, Stopped};
 pub use supervisor::Supervisor;
+pub use worker::{Ended, Worker};

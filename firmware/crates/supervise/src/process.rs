@@ -16,6 +16,7 @@ use crate::handle::Restart;
 use crate::spawner::{Hold, Spawned, Spawner};
 use crate::spec::{StopPolicy, StopSignal};
 use crate::status::{Exit, Stopped};
+use crate::streams::Ours;
 use crate::unit;
 
 /// A killed process that is not gone after this hangs in the kernel.
@@ -27,14 +28,14 @@ pub(crate) struct Process {
     hold: Hold,
     pid: Pid,
     watched: AsyncFd<OwnedFd>,
-    output: Option<(OwnedFd, OwnedFd)>,
+    ends: Ours,
     spawner: Spawner,
     ended: Option<Exit>,
 }
 
 impl Process {
     pub(crate) fn new(spawned: Spawned, spawner: Spawner) -> Result<Self, SuperviseError> {
-        let Spawned { hold, pid, watched, output } = spawned;
+        let Spawned { hold, pid, watched, ends } = spawned;
         #[expect(
             deprecated,
             reason = "its successor is unsafe because the type inside could change its descriptor \
@@ -42,9 +43,7 @@ impl Process {
         )]
         let watched = AsyncFd::new(watched);
         match watched {
-            Ok(watched) => {
-                Ok(Self { hold, pid, watched, output: Some(output), spawner, ended: None })
-            }
+            Ok(watched) => Ok(Self { hold, pid, watched, ends, spawner, ended: None }),
             Err(source) => {
                 if let Hold::Own(mut child) = hold {
                     let _ = kill_process_group(pid, Signal::KILL);
@@ -60,9 +59,19 @@ impl Process {
         self.pid.as_raw_pid().unsigned_abs()
     }
 
-    /// Its standard output and error; `None` when taken before.
-    pub(crate) fn take_output(&mut self) -> Option<(OwnedFd, OwnedFd)> {
-        self.output.take()
+    /// What it listens to; `None` when taken before, or when it listens to nothing of ours.
+    pub(crate) fn take_input(&mut self) -> Option<OwnedFd> {
+        self.ends.input.take()
+    }
+
+    /// Its standard output; `None` when taken before.
+    pub(crate) fn take_output(&mut self) -> Option<OwnedFd> {
+        self.ends.output.take()
+    }
+
+    /// Its standard error; `None` when taken before.
+    pub(crate) fn take_errors(&mut self) -> Option<OwnedFd> {
+        self.ends.errors.take()
     }
 
     /// Waits for its end and cleans up after it. Cancel-safe.

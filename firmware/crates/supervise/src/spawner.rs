@@ -4,14 +4,12 @@
 //! all are started from this one, which lives as long as anything of the supervisor does.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -22,6 +20,7 @@ use crate::error::SuperviseError;
 use crate::guard::Guard;
 use crate::launch;
 use crate::spec::{ChildSpec, INHERITED_ENV};
+use crate::streams::{self, Ours, Pipes};
 use crate::unit;
 
 /// The command that becomes a child: it ties its life to ours, sets its limits and executes the
@@ -56,8 +55,8 @@ pub(crate) struct Spawned {
     pub(crate) pid: Pid,
     /// Readable once it has ended: its pidfd, or the line to its unit.
     pub(crate) watched: OwnedFd,
-    /// Its standard output and error.
-    pub(crate) output: (OwnedFd, OwnedFd),
+    /// Our ends of its standard streams.
+    pub(crate) ends: Ours,
 }
 
 /// Whose a process is.
@@ -70,7 +69,11 @@ pub(crate) enum Hold {
 }
 
 enum Request {
-    Spawn { spec: Box<ChildSpec>, reply: oneshot::Sender<Result<Spawned, SuperviseError>> },
+    Spawn {
+        spec: Box<ChildSpec>,
+        pipes: Pipes,
+        reply: oneshot::Sender<Result<Spawned, SuperviseError>>,
+    },
     Gone(Pid),
     End,
 }
@@ -91,9 +94,13 @@ impl Spawner {
     }
 
     /// Starts a process.
-    pub(crate) async fn spawn(&self, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+    pub(crate) async fn spawn(
+        &self,
+        spec: &ChildSpec,
+        pipes: Pipes,
+    ) -> Result<Spawned, SuperviseError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Spawn { spec: Box::new(spec.clone()), reply };
+        let request = Request::Spawn { spec: Box::new(spec.clone()), pipes, reply };
         self.requests.send(request).map_err(|_| SuperviseError::Ended)?;
         answer.await.map_err(|_| SuperviseError::Ended)?
     }
@@ -122,8 +129,8 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
     let mut guard = Guard::new(launcher.clone());
     while let Ok(request) = queue.recv() {
         match request {
-            Request::Spawn { spec, reply } => {
-                let spawned = spawn(launcher, &spec);
+            Request::Spawn { spec, pipes, reply } => {
+                let spawned = spawn(launcher, &spec, pipes);
                 if let Ok(Spawned { hold: Hold::Own(_), pid, .. }) = &spawned {
                     guard.add(*pid);
                 }
@@ -146,36 +153,25 @@ fn discard(spawned: Spawned) {
     }
 }
 
-fn spawn(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+fn spawn(launcher: &Launcher, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned, SuperviseError> {
     match &spec.unit {
-        Some(socket) => spawn_in_unit(socket, spec),
-        None => spawn_beside(launcher, spec),
+        Some(socket) => spawn_in_unit(socket, spec, pipes),
+        None => spawn_beside(launcher, spec, pipes),
     }
 }
 
-fn spawn_in_unit(socket: &Path, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
-    let failed = |source| SuperviseError::Unit { socket: socket.to_owned(), source };
-    let input = match input(spec)? {
-        Some(input) => input,
-        None => File::open("/dev/null").map_err(failed)?.into(),
-    };
-    let (output, its_output) = std::io::pipe().map_err(failed)?;
-    let (errors, its_errors) = std::io::pipe().map_err(failed)?;
-    let streams = [input.as_fd(), its_output.as_fd(), its_errors.as_fd()];
+fn spawn_in_unit(socket: &Path, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned, SuperviseError> {
+    let (ends, its) = streams::open(spec, pipes)?;
     let env = inherited(spec).chain(spec.env.iter().cloned()).collect();
-    let (pid, watched) = unit::start(socket, spec, env, streams)?;
-    Ok(Spawned { hold: Hold::Unit, pid, watched, output: (output.into(), errors.into()) })
+    let (pid, watched) = unit::start(socket, spec, env, &its)?;
+    Ok(Spawned { hold: Hold::Unit, pid, watched, ends })
 }
 
-/// What the child is to read from.
-fn input(spec: &ChildSpec) -> Result<Option<OwnedFd>, SuperviseError> {
-    let Some(socket) = &spec.input else { return Ok(None) };
-    let connected = UnixStream::connect(socket);
-    let failed = |source| SuperviseError::Input { socket: socket.clone(), source };
-    Ok(Some(connected.map_err(failed)?.into()))
-}
-
-fn spawn_beside(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, SuperviseError> {
+fn spawn_beside(
+    launcher: &Launcher,
+    spec: &ChildSpec,
+    pipes: Pipes,
+) -> Result<Spawned, SuperviseError> {
     let program = find_program(&spec.program)?;
     if let Some(cwd) = spec.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         return Err(SuperviseError::CwdMissing { cwd: cwd.clone() });
@@ -186,18 +182,13 @@ fn spawn_beside(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, Superv
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    let (output, its_output) = std::io::pipe().map_err(failed(&program))?;
-    let (errors, its_errors) = std::io::pipe().map_err(failed(&program))?;
-    command.stdin(input(spec)?.map_or_else(Stdio::null, Stdio::from));
-    command.stdout(its_output).stderr(its_errors);
-    let mut child = command.spawn().map_err(failed(&program))?;
+    let (ends, its) = streams::open(spec, pipes)?;
+    command.stdin(its.input).stdout(its.output).stderr(its.errors);
+    let mut child = command.spawn().map_err(|source| SuperviseError::Spawn { program, source })?;
     // With it go our copies of the child's ends.
     drop(command);
     match watch(&child) {
-        Ok((pid, watched)) => {
-            let output = (output.into(), errors.into());
-            Ok(Spawned { hold: Hold::Own(child), pid, watched, output })
-        }
+        Ok((pid, watched)) => Ok(Spawned { hold: Hold::Own(child), pid, watched, ends }),
         Err(source) => {
             let pid = child.id();
             let _ = child.kill();
@@ -205,10 +196,6 @@ fn spawn_beside(launcher: &Launcher, spec: &ChildSpec) -> Result<Spawned, Superv
             Err(SuperviseError::Watch { pid, source })
         }
     }
-}
-
-fn failed(program: &Path) -> impl Fn(io::Error) -> SuperviseError {
-    move |source| SuperviseError::Spawn { program: program.to_owned(), source }
 }
 
 fn watch(child: &Child) -> io::Result<(Pid, OwnedFd)> {

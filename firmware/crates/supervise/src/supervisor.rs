@@ -17,10 +17,10 @@ use crate::task::ChildTask;
 #[derive(Clone, Debug)]
 #[must_use = "children are stopped when their supervisor is dropped"]
 pub struct Supervisor {
-    spawner: Spawner,
-    tasks: TaskTracker,
+    pub(crate) spawner: Spawner,
+    pub(crate) tasks: TaskTracker,
     /// Told once: every child stops, none is started any more.
-    end: watch::Sender<bool>,
+    pub(crate) end: watch::Sender<bool>,
 }
 
 impl Supervisor {

@@ -18,6 +18,7 @@ use crate::process::Process;
 use crate::spawner::Spawner;
 use crate::spec::{ChildSpec, Health};
 use crate::status::{ChildStatus, Exit, LastExit, Phase, Stopped};
+use crate::streams::Pipes;
 
 /// A child without heartbeats that lives for so long has come up: an earlier error is over.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -128,9 +129,10 @@ impl ChildTask {
 
     async fn start(&mut self) -> Result<(Process, Capture), SuperviseError> {
         self.pulse.reset(0);
-        let spawned = self.spawner.spawn(&self.spec).await?;
+        let spawned = self.spawner.spawn(&self.spec, Pipes::Log).await?;
         let mut process = Process::new(spawned, self.spawner.clone())?;
-        let capture = Capture::start(&self.spec.name, process.take_output(), self.spec.log);
+        let (output, errors) = (process.take_output(), process.take_errors());
+        let capture = Capture::start(&self.spec.name, output, errors, self.spec.log);
         let pid = process.id();
         self.pulse.reset(pid);
         self.well_since = None;

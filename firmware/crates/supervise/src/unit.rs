@@ -21,18 +21,19 @@ use rustix::process::Pid;
 use crate::error::SuperviseError;
 use crate::spec::ChildSpec;
 use crate::status::Exit;
+use crate::streams::Its;
 use crate::unit::wire::{FromKeeper, Order, ToKeeper};
 
 /// systemd starts a unit within this time, even on a machine that is busy.
 const STARTS_WITHIN: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
-/// Has the unit behind the socket `path` run `spec` with `env` and the standard streams `streams`;
+/// Has the unit behind the socket `path` run `spec` with `env` and the standard streams `its`;
 /// answers its process id and its life line.
 pub(crate) fn start(
     path: &Path,
     spec: &ChildSpec,
     env: Vec<(OsString, OsString)>,
-    streams: [BorrowedFd<'_>; 3],
+    its: &Its,
 ) -> Result<(Pid, OwnedFd), SuperviseError> {
     let order = Order {
         args: spec.args.clone(),
@@ -40,6 +41,7 @@ pub(crate) fn start(
         cwd: spec.cwd.clone(),
         limits: spec.limits,
     };
+    let streams = [its.input.as_fd(), its.output.as_fd(), its.errors.as_fd()];
     ask(path, &order, streams)
         .map_err(|source| SuperviseError::Unit { socket: path.to_owned(), source })
 }

@@ -22,10 +22,9 @@ impl Inner {
         let broken = |error: anyhow::Error| {
             CameraError::new(ErrorKind::Internal, format!("making an order: {error:#}"))
         };
-        self.hands.apply(settings).await?;
         // Orders name the model that is to be there, or what stands in for it.
         let chosen = self.library.chosen(&settings.detector).map_err(broken)?;
-        block_in_place(|| self.models.want(chosen));
+        block_in_place(|| self.models.want(&chosen));
         let mut given = Vec::new();
         for (id, work) in work {
             // Cameras come and go with the daemon.
@@ -35,6 +34,18 @@ impl Inner {
             given.push(give(handle, order, *work));
         }
         join_all(given).await.into_iter().collect()
+    }
+}
+
+impl Inner {
+    /// Gives machine and cameras what they had before, as far as they take it.
+    pub(super) async fn put_back(&self, work: &BTreeMap<String, Work>, settings: &Settings) {
+        if let Err(error) = self.hands.apply(settings).await {
+            tracing::error!(error = error.detail, "the machine does not take its settings back");
+        }
+        if let Err(error) = self.apply(work, settings).await {
+            tracing::error!(error = error.detail, "a camera does not take its old settings back");
+        }
     }
 }
 

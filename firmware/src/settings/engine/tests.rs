@@ -55,7 +55,7 @@ fn engine(data: &Path, cameras: Cameras) -> Engine {
     let settings = loaded.settings;
     let library = ModelLibrary::open(data).unwrap();
     let wanted = library.chosen(&settings.detector).unwrap();
-    let (_, models, choice) = ModelKeeper::new(&library, wanted, false).unwrap();
+    let (_, models, choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
     let orders = OrderMaker::new(library.clone(), choice, data, None);
     let (revision, settings) = (revisions.number(), Arc::new(settings));
     let live = LiveSettings::new(InForce { revision, settings, made: Arc::new(made) });

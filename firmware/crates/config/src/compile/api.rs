@@ -19,7 +19,8 @@ pub(super) fn api(check: &mut Check<'_>, settings: &ApiSettings) -> Option<ApiCo
     }
     let hosts = hosts(check, settings.hosts.as_deref().unwrap_or_default());
     let tls_listen: Option<SocketAddr> = if tls { Some(tls_listen?) } else { None };
-    Some(ApiConfig { listen: listen?, tls_listen, hosts })
+    let announce = check.need_or("announce", settings.announce, true);
+    Some(ApiConfig { listen: listen?, tls_listen, hosts, announce })
 }
 
 fn hosts(check: &mut Check<'_>, hosts: &[String]) -> Vec<String> {

@@ -66,7 +66,19 @@ pub(crate) const NEEDS: &[(&str, Need)] = &[
     ("stream_events", Seen(Viewer)),
     ("list_streams", Seen(Viewer)),
     ("get_detector", Seen(Viewer)),
+    ("patch_detector", Device(Admin)),
+    ("benchmark_detector", Device(Operator)),
+    ("infer_picture", Device(Operator)),
     ("list_models", Seen(Viewer)),
+    ("get_model", Seen(Viewer)),
+    ("add_model", Device(Admin)),
+    ("activate_model", Device(Admin)),
+    ("quantize_model", Device(Admin)),
+    ("delete_model", Device(Admin)),
+    ("backtest_rules", Camera(Operator)),
+    ("list_jobs", Seen(Viewer)),
+    ("get_job", Seen(Viewer)),
+    ("delete_job", Seen(Operator)),
     ("get_settings", Device(Operator)),
     ("patch_settings", Device(Admin)),
     ("rollback_settings", Device(Admin)),
@@ -144,19 +156,32 @@ pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Oper
     all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
 }
 
+/// All operations of `document`, to be added to.
+pub(crate) fn operations_mut(
+    document: &mut OpenApi,
+) -> impl Iterator<Item = (Method, &mut Operation)> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        let all = [
+            (Method::GET, &mut item.get),
+            (Method::PUT, &mut item.put),
+            (Method::POST, &mut item.post),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ];
+        all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+    })
+}
+
 /// Writes into the document who may do what.
 pub(crate) fn put_into(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
-        let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in all.into_iter().flatten() {
-            let id = operation.operation_id.clone().unwrap_or_default();
-            let Some((_, need)) = NEEDS.iter().find(|(known, _)| *known == id) else { continue };
-            operation.security = Some(requirements(*need));
-            answers(operation, *need);
-            let said = operation.description.get_or_insert_default();
-            said.push_str("\n\n");
-            said.push_str(&sentence(*need));
-        }
+    for (_, operation) in operations_mut(document) {
+        let id = operation.operation_id.clone().unwrap_or_default();
+        let Some((_, need)) = NEEDS.iter().find(|(known, _)| *known == id) else { continue };
+        operation.security = Some(requirements(*need));
+        answers(operation, *need);
+        let said = operation.description.get_or_insert_default();
+        said.push_str("\n\n");
+        said.push_str(&sentence(*need));
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn get(
 pub(crate) struct PatchQuery {
     /// Take the change back after this time unless it is confirmed, in seconds.
     #[param(minimum = 1, maximum = 86400, example = 120, nullable = false)]
-    confirm_within: Option<u32>,
+    pub(crate) confirm_within: Option<u32>,
 }
 
 /// Change settings of a camera

@@ -1,7 +1,7 @@
-//! The device as a whole: what it is, how it is, what it streams and what it sees with.
+//! The device as a whole: what it is, how it is, and what it streams.
 
 use api::event::SCHEMA;
-use api::resources::{Detector, Model, Stream, System, Version};
+use api::resources::{Stream, System, Version};
 use axum::Json;
 use axum::extract::State;
 
@@ -66,38 +66,4 @@ pub(crate) async fn streams(
     let mut streams = ports.streams.list(&host).await?;
     streams.retain(|stream| caller.sees(&stream.camera));
     Ok(Json(streams))
-}
-
-/// The detector
-///
-/// Its settings, which hold for all cameras, and what it does for each of them.
-#[utoipa::path(
-    get,
-    path = "/api/v1/detector",
-    tag = "device",
-    operation_id = "get_detector",
-    responses((status = 200, description = "The detector.", body = Detector))
-)]
-pub(crate) async fn detector(State(ports): State<Ports>, Caller(caller): Caller) -> Json<Detector> {
-    let cameras = ports.cameras.list().into_iter().filter(|camera| caller.sees(&camera.id));
-    Json(Detector {
-        settings: ports.settings.in_force().settings.detector.clone(),
-        cameras: cameras.map(|camera| (camera.id, camera.detector)).collect(),
-    })
-}
-
-/// The models that this device knows
-///
-/// `detector.model` chooses one of them by name. Ordered by name.
-#[utoipa::path(
-    get,
-    path = "/api/v1/models",
-    tag = "device",
-    operation_id = "list_models",
-    responses(
-        (status = 200, description = "The models.", body = Vec<Model>),
-    )
-)]
-pub(crate) async fn models(State(ports): State<Ports>) -> Result<Json<Vec<Model>>, Failure> {
-    Ok(Json(ports.models.list().await?))
 }

@@ -390,7 +390,7 @@ impl Change {
     }
 }
 
-/// The answer that tells what came of a change.
+/// What came of a change.
 pub(crate) fn answer(change: SettingsChange) -> Response {
     let status = match change.status {
         ChangeStatus::Applying => StatusCode::ACCEPTED,

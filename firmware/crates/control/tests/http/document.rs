@@ -6,6 +6,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::{MERGE_PATCH, Server, soon};
+use crate::work::{JOB, MODEL};
 
 fn document() -> Value {
     serde_json::from_str(&edgecam_control::openapi_json()).unwrap()
@@ -140,13 +141,16 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
     for (path, method, operation) in operations(&document) {
         let at = path
             .replace("{cam}", "front")
+            .replace("/jobs/{id}", &format!("/jobs/{JOB}"))
+            .replace("{name}", MODEL)
             .replace("{id}", &server.fake.event_id(1))
             .replace("{revision}", "1")
             .replace("{file}", "index.html")
             .replace("{user}", "owner")
             .replace("{token}", "none")
             .replace("{code}", "disk_full");
-        let patches = path.contains("/cameras/") || path.ends_with("/settings");
+        let patched = ["/cameras/{cam}", "/settings", "/detector"];
+        let patches = method == Method::PATCH && patched.iter().any(|end| path.ends_with(end));
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];
         let answer = soon(server.send(method.clone(), &at, &headers, "{}")).await;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
-use api::resources::{Check, ChildStatus, Model, MqttStatus, Readiness, Stream, System};
+use api::resources::{Check, ChildStatus, MqttStatus, Readiness, Stream, System};
 use api::revisions::{
     ChangeCost, ChangeStatus, FieldChange, PendingConfirmation, SettingsChange, SettingsRevision,
     SettingsRevisionDetail, SettingsStatus,
@@ -17,14 +17,16 @@ use api::revisions::{
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
-    Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, Models,
-    SeqBounds, SettingsPort, Streams, SystemView, What,
+    Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, SeqBounds,
+    SettingsPort, Streams, SystemView, What,
 };
 use edgecam_control::{Certificates, PortError, Ports};
 use futures::FutureExt;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
+
+use crate::work::Work;
 
 /// The first user and their password.
 pub(crate) const OWNER: &str = "owner";
@@ -56,6 +58,7 @@ pub(crate) struct Fake {
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
     pub(crate) ready: Mutex<bool>,
+    pub(crate) work: Work,
 }
 
 impl Fake {
@@ -82,6 +85,7 @@ impl Fake {
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
             ready: Mutex::new(true),
+            work: Work::default(),
         })
     }
 
@@ -95,6 +99,9 @@ impl Fake {
             backups: self.clone(),
             streams: self.clone(),
             models: self.clone(),
+            detector: self.clone(),
+            trials: self.clone(),
+            jobs: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,
@@ -429,13 +436,6 @@ impl Streams for Fake {
         let rtsp = Some(format!("rtsp://{host}:8554/front"));
         let stream = Stream { camera: "front".into(), ready: true, rtsp, ..Stream::default() };
         async move { Ok(vec![stream]) }.boxed()
-    }
-}
-
-impl Models for Fake {
-    fn list(&self) -> Answer<'_, Vec<Model>> {
-        async move { Ok(vec![Model { name: "nanodet-plus-m_320".into(), ..Model::default() }]) }
-            .boxed()
     }
 }
 

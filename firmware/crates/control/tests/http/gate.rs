@@ -44,7 +44,7 @@ fn operations(camera: &str) -> Vec<(String, Method, String)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         let path = path.replace("{cam}", camera).replace("{file}", "index.html");
         let path = path.replace("{user}", "nobody").replace("{token}", "none");
-        let path = path.replace("{id}", "none");
+        let path = path.replace("{id}", "none").replace("{name}", "none");
         for (method, operation) in item.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap().to_owned();
             all.push((id, method.to_uppercase().parse().unwrap(), path.clone()));
