@@ -123,7 +123,7 @@ impl Keeper {
         let content = blocking(move || open(&file, passphrase.as_ref())).await?;
         match &content.users {
             Some(book) if users => {
-                book.check().map_err(|error| wrong("/backup", &error.to_string()))?
+                book.check().map_err(|error| wrong("/backup", &error.to_string()))?;
             }
             None if users => {
                 return Err(wrong("/users", "cannot be restored: the backup has none"));

@@ -5,6 +5,8 @@ use api::revisions::{PendingConfirmation, RolledBack};
 
 use super::*;
 
+type Change<'a> = &'a dyn Fn(&mut Facts);
+
 const GB: u64 = 1_000_000_000;
 
 fn well() -> Facts {
@@ -84,7 +86,7 @@ fn each_thing_that_is_wrong_has_its_code() {
         facts.system.mqtt.connected = false;
         facts.system.mqtt.error = Some("refused".into());
     };
-    let cases: [(&str, &dyn Fn(&mut Facts)); 15] = [
+    let cases: [(&str, Change<'_>); 15] = [
         ("camera_down.front", &|facts| facts.cameras[0].phase = CameraPhase::Waiting),
         ("model_missing.front", &|facts| facts.cameras[0].detector.note = Some("x".into())),
         ("program_down.mediamtx", &child),

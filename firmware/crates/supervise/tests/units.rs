@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use common::{HELPER, PATIENCE, Watched, lines_of, script, supervisor, until, until_running};
 use edgecam_supervise::{ChildSpec, Exit, RestartPolicy, Stopped, Supervisor};
 use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ACTIVATE: &str = "systemd-socket-activate";
 
@@ -185,5 +186,29 @@ async fn a_unit_that_does_not_start_is_told_in_words() {
     deaf.input = Some(Path::new("/nonexistent/link.sock").into());
     let said = complaint(&supervisor, deaf).await;
     assert!(said.starts_with("connecting the child to /nonexistent/link.sock: "), "{said}");
+    supervisor.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_in_a_unit_is_talked_to_and_killed_when_nobody_wants_it() {
+    let name = "a_worker_in_a_unit_is_talked_to_and_killed_when_nobody_wants_it";
+    let Some(units) = Units::of(name, "sh") else { return };
+    let supervisor = supervisor();
+    let mut worker =
+        supervisor.work(&units.script("read word; echo \"$word back\"")).await.unwrap();
+    let (mut input, mut output) = worker.take_pipes().unwrap();
+    input.write_all(b"there and\n").await.unwrap();
+    let mut said = String::new();
+    output.read_to_string(&mut said).await.unwrap();
+    assert_eq!(said, "there and back\n");
+    assert_eq!(worker.ended().await.exit, Exit::Code(0));
+
+    let file = units.path("pid");
+    let mut spec = units.script("echo $$ > \"$OUT\"; exec sleep 1000");
+    spec.env = vec![("OUT".into(), file.clone().into())];
+    let unwanted = supervisor.work(&spec).await.unwrap();
+    let watched = Watched::new(lines_of(&file, 1).await[0].parse().unwrap());
+    drop(unwanted);
+    assert!(watched.ends_within(PATIENCE));
     supervisor.shutdown().await;
 }
