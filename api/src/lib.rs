@@ -17,6 +17,7 @@
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
+//! | [`system`] | the machine: network, time, logs, issues, backups | daemon ↔ clients |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
@@ -35,3 +36,4 @@ pub mod resources;
 pub mod revisions;
 pub mod settings;
 pub mod status;
+pub mod system;

@@ -46,9 +46,10 @@ pub use edit::{EditError, Entry};
 pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
-    Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, GovernorConfig, HistoryConfig, ImageConfig, ImageControls, MediaServerConfig,
-    MqttConfig, Orientation, OverlayConfig, Rotation, Source, ThermalConfig, VideoConfig,
+    Broker, CameraConfig, CameraId, Cidr, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
+    EncoderLadder, GovernorConfig, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig,
+    MediaServerConfig, MqttConfig, NetworkConfig, Orientation, OverlayConfig, Rotation, Source,
+    ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

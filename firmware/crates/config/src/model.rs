@@ -2,6 +2,8 @@
 //! nothing downstream checks them again.
 
 use std::collections::BTreeMap;
+mod network;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use domain::tracker::TrackerParams;
 use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zones::Zone};
 use url::Url;
 
+pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
+
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -19,6 +23,10 @@ pub struct Config {
     pub node_id: String,
     /// Name shown to people.
     pub node_name: String,
+    /// The machine's network.
+    pub network: NetworkConfig,
+    /// The machine's clock.
+    pub time: TimeConfig,
     /// The REST API.
     pub api: ApiConfig,
     /// Where data lives.

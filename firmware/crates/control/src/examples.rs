@@ -49,6 +49,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 // Below the macro that they use.
 mod cameras;
 mod jobs;
+mod machine;
 mod settings;
 
 /// Puts an example into every JSON answer and request body.
@@ -56,6 +57,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     live::put_into(document);
     cameras::put_into(document);
+    machine::put_into(document);
     jobs::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),

@@ -12,6 +12,7 @@ mod fake;
 mod gate;
 mod jobs;
 mod live;
+mod machine;
 mod past;
 mod secure;
 mod serving;
