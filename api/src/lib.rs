@@ -3,6 +3,8 @@
 //! | module | owns | who writes it, who reads it |
 //! |---|---|---|
 //! | [`access`] | claim, users, tokens, the record of changes | owner, access ↔ clients |
+//! | [`areas`] | cameras, zones, lines and masks with their ids | owner → daemon → clients |
+//! | [`capabilities`] | what a camera can do, and how long its frames take | camera process, daemon → clients |
 //! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
@@ -16,11 +18,14 @@
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
+//! | [`system`] | the machine: network, time, logs, issues, backups | daemon ↔ clients |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 //! | [`webhooks`] | where announcements are posted to, and what became of that | owner, webhooks ↔ clients |
 
 pub mod access;
+pub mod areas;
 pub mod backtest;
+pub mod capabilities;
 pub mod event;
 pub mod governor;
 pub mod jobs;
@@ -34,4 +39,5 @@ pub mod resources;
 pub mod revisions;
 pub mod settings;
 pub mod status;
+pub mod system;
 pub mod webhooks;

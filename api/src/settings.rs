@@ -5,6 +5,8 @@
 //! checks them and compiles them into what everything runs on.
 
 mod detection;
+mod image;
+mod network;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
+pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
+pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
@@ -47,6 +51,10 @@ impl fmt::Debug for Secret {
 pub struct Settings {
     /// Who this device is.
     pub node: NodeSettings,
+    /// The machine's network.
+    pub network: NetworkSettings,
+    /// The machine's clock.
+    pub time: TimeSettings,
     /// The REST API.
     pub api: ApiSettings,
     /// Where data lives.
@@ -307,6 +315,10 @@ pub struct CameraSettings {
     pub scene_seed: Option<u64>,
     /// Size and rate of the picture.
     pub video: VideoSettings,
+    /// How the picture is taken.
+    pub image: ImageSettings,
+    /// Areas of the picture that nobody gets to see, by id.
+    pub privacy_masks: BTreeMap<String, PrivacyMaskSettings>,
     /// How the picture is encoded.
     pub encoder: EncoderSettings,
     /// What counts as found.

@@ -42,7 +42,7 @@ pub(crate) fn print_claim(config: &Config, api: SocketAddr, code: &str) {
 /// Prints which model each camera runs now, and why where the settings choose another.
 pub(crate) fn print_models(cameras: &Cameras) {
     let mut lines = Lines::default();
-    for (id, _) in cameras.iter() {
+    for id in cameras.all().keys() {
         lines.add(&format!("Camera {id}"), "");
         detector(&mut lines, cameras, id);
     }

@@ -2,7 +2,8 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`server`] | the socket that camera processes connect to |
+//! | [`roster`] | which cameras there are: they come and go |
+//! | [`server`] | the socket that camera processes are connected to |
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
 //! | [`spec`] | how a camera's process is run |
 //! | [`open`] | requests that wait for a camera's answer |
@@ -16,15 +17,16 @@
 mod health;
 pub(crate) mod news;
 mod open;
+mod roster;
 mod server;
 mod spec;
 mod task;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::capabilities::CameraCapabilities;
 use api::live::LiveTopic;
 use api::status::{CameraStats, CameraStatus};
 use base::error::ErrorKind;
@@ -35,9 +37,14 @@ use supervise::Supervisor;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::recorder::{Latencies, Recorder};
+use crate::latencies::Latencies;
+use crate::recorder::Recorder;
+use crate::units::Units;
+use roster::Roster;
+use server::Doors;
 
 use news::CameraNews;
+pub(crate) use roster::Cameras;
 pub(crate) use server::LinkServer;
 
 /// Requests to a camera that may wait.
@@ -50,6 +57,8 @@ pub(crate) struct CameraView {
     pub(crate) status: CameraStatus,
     /// Its newest statistics.
     pub(crate) stats: CameraStats,
+    /// What it can do; `None` until its first pipeline ran.
+    pub(crate) capabilities: Option<Box<CameraCapabilities>>,
 }
 
 /// Why a camera did not do what it was asked for.
@@ -82,6 +91,10 @@ pub(crate) enum Request {
     Renew { order: Box<CameraOrder>, answer: Answer<()> },
     /// Take over any order: the process is replaced, started or stopped, as the order says.
     Rebuild { order: Box<CameraOrder>, reason: String, answer: Answer<()> },
+    /// Replace the process, for the reason `reason`.
+    Restart { reason: String, answer: Answer<()> },
+    /// The camera is no more: its process ends its events, and its task ends.
+    End { answer: Answer<()> },
     /// Make the next frame a key frame; a camera that is not up begins with one anyway.
     KeyFrame,
     /// Look whether somebody follows the tracks; the task looks by itself too, but later.
@@ -132,6 +145,17 @@ impl CameraHandle {
         self.ask(|answer| Request::Rebuild { order: Box::new(order), reason, answer }).await
     }
 
+    /// Replaces its process in order, for the reason `reason`; answers when that is under way.
+    pub(crate) async fn restart(&self, reason: &str) -> Result<(), CameraError> {
+        let reason = reason.to_owned();
+        self.ask(|answer| Request::Restart { reason, answer }).await
+    }
+
+    /// Ends it for good.
+    async fn end(&self) -> Result<(), CameraError> {
+        self.ask(|answer| Request::End { answer }).await
+    }
+
     /// Makes the next frame a key frame, for someone who begins to watch.
     pub(crate) async fn key_frame(&self) {
         // A camera that is being stopped has no next frame.
@@ -154,40 +178,6 @@ impl CameraHandle {
     }
 }
 
-/// All cameras.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cameras(BTreeMap<String, CameraHandle>);
-
-impl Cameras {
-    /// The camera `id`.
-    pub(crate) fn get(&self, id: &str) -> Option<&CameraHandle> {
-        self.0.get(id)
-    }
-
-    /// All of them, by id.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &CameraHandle)> {
-        self.0.iter().map(|(id, handle)| (id.as_str(), handle))
-    }
-}
-
-#[cfg(test)]
-impl Cameras {
-    /// Cameras without tasks: what each is asked comes out of its receiver.
-    pub(crate) fn without_tasks<const N: usize>(
-        ids: [&str; N],
-    ) -> (Self, [mpsc::Receiver<Request>; N]) {
-        let mut cameras = BTreeMap::new();
-        let asked = ids.map(|id| {
-            let (requests, asked) = mpsc::channel(REQUESTS);
-            let (_, view) = watch::channel(Arc::default());
-            let news = Arc::default();
-            cameras.insert(id.to_owned(), CameraHandle { requests, view, news });
-            asked
-        });
-        (Self(cameras), asked)
-    }
-}
-
 /// What the cameras need from the daemon.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
@@ -199,6 +189,8 @@ pub(crate) struct Surroundings {
     pub(crate) latencies: Latencies,
     /// The `edgecam-camera` binary.
     pub(crate) program: PathBuf,
+    /// The units that they run in.
+    pub(crate) units: Units,
 }
 
 /// Starts a task (and, when enabled, a process) per order. `tasks` gets what has to be joined.
@@ -208,25 +200,25 @@ pub(crate) struct Surroundings {
 pub(crate) fn start(
     orders: Vec<CameraOrder>,
     server: LinkServer,
-    surroundings: &Surroundings,
+    surroundings: Surroundings,
     shutdown: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Cameras> {
-    let mut doors = BTreeMap::new();
-    let mut cameras = BTreeMap::new();
-    let socket = server.path().to_owned();
-    for order in orders {
-        let id = order.camera.clone();
-        let (door, connections) = mpsc::channel(1);
-        let (requests, asked) = mpsc::channel(REQUESTS);
-        let inputs = task::Inputs { connections, requests: asked, shutdown: shutdown.clone() };
-        let news = Arc::<CameraNews>::default();
-        let (task, view) =
-            task::CameraTask::new(order, &socket, surroundings, inputs, news.clone());
-        tasks.spawn(task.run());
-        doors.insert(id.clone(), door);
-        cameras.insert(id, CameraHandle { requests, view, news });
-    }
+    let doors = Doors::default();
+    let (known, shown) = watch::channel(Arc::default());
+    let (asking, asked) = mpsc::channel(REQUESTS);
+    let latencies = surroundings.latencies.clone();
+    let mut roster = Roster {
+        known,
+        asked,
+        doors: doors.clone(),
+        socket: server.path().to_owned(),
+        surroundings,
+        shutdown: shutdown.clone(),
+        tasks: JoinSet::new(),
+    };
+    orders.into_iter().for_each(|order| roster.start(order));
     server.spawn(doors, shutdown.clone(), tasks).context("serving the link to the cameras")?;
-    Ok(Cameras(cameras))
+    tasks.spawn(roster.run());
+    Ok(Cameras { known: shown, roster: asking, latencies })
 }

@@ -1,5 +1,6 @@
 //! MediaMTX as a supervised child: found, configured, started, watched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +8,19 @@ use ::access::Access;
 use anyhow::Context;
 use base::shutdown::Shutdown;
 use config::{CameraId, Config, MediaServerConfig};
+use mediamtx::reload::ReloadError;
 use mediamtx::{
-    Binary, ConfigFile, ControlClient, ControlSecret, Hook, PathState, Places, PublishKey, Relay,
-    Watcher, Way,
+    Binary, ConfigFile, ControlClient, ControlSecret, Hook, HookAddress, PathState, Places,
+    PublishKey, Relay, Watcher, Way,
 };
-use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Supervisor};
+use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Restart, Supervisor};
+use tokio::sync::watch;
 
+use crate::units::Units;
 use crate::viewing::Door;
 
+/// Its unit.
+const UNIT: &str = "mediamtx";
 /// Time between two questions whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// It answers for the first time within this time of its start.
@@ -79,18 +85,26 @@ impl Found {
     pub(crate) async fn start(
         self,
         supervisor: &Supervisor,
+        units: &Units,
         config: &Config,
         access: &Access,
         shutdown: Shutdown,
     ) -> anyhow::Result<(MediaServer, impl Future<Output = ()> + use<>)> {
         let hook = Hook::bind(self.secret.clone()).await;
         let hook = hook.context("listening for MediaMTX's questions who may come in")?;
-        let file = ConfigFile::in_dir(&config.data.dir.join("run"));
-        let cameras = config.cameras.iter().map(|camera| &camera.id);
-        file.write(&mediamtx::render(&self.config, cameras, &hook.address()))
+        let unit = units.get(UNIT);
+        let file = match &unit {
+            Some(unit) => ConfigFile::in_dir(unit.folder()).for_its_group(),
+            None => ConfigFile::in_dir(&config.data.dir.join("run")),
+        };
+        let cameras = config.cameras.iter().map(|camera| camera.id.clone()).collect();
+        let address = hook.address();
+        file.write(&mediamtx::render(&self.config, &cameras, &address))
             .context("configuring MediaMTX")?;
+        let (wanted, wishes) = watch::channel(cameras);
         let mut spec =
             ChildSpec::new("mediamtx", &self.binary.path).args(mediamtx::arguments(file.path()));
+        spec.unit = unit.map(|unit| unit.socket());
         spec.health = Health::Heartbeat { start_within: STARTS_WITHIN, every: SILENCE };
         spec.limits = Limits { oom_score_adj: Some(200), ..Limits::default() };
         spec.log.format = LogFormat::MediaMtx;
@@ -101,10 +115,13 @@ impl Found {
             child: supervisor.spawn(spec),
             door: door.clone(),
             config: self.config,
+            file,
+            hook: address,
+            wanted,
         }));
         let answering = hook.run(Arc::new(door.clone()), shutdown.clone());
         let keeping = door.keep(server.clone(), shutdown.clone());
-        let watching = server.clone().watch(shutdown);
+        let watching = server.clone().watch(wishes, shutdown);
         let all = async {
             futures::join!(answering, keeping, watching);
         };
@@ -123,6 +140,11 @@ struct Inner {
     relay: Relay,
     child: ChildHandle,
     door: Door,
+    file: ConfigFile,
+    /// Where it asks who may come in.
+    hook: HookAddress,
+    /// The cameras that may publish.
+    wanted: watch::Sender<BTreeSet<CameraId>>,
 }
 
 impl MediaServer {
@@ -161,17 +183,56 @@ impl MediaServer {
         self.0.client.paths().await.ok()
     }
 
+    /// Lets exactly these cameras publish; takes effect within moments, and streams of others go on.
+    pub(crate) fn serve(&self, cameras: BTreeSet<CameraId>) {
+        self.0.wanted.send_if_modified(|wanted| {
+            let differs = *wanted != cameras;
+            *wanted = cameras;
+            differs
+        });
+    }
+
+    /// Watches over it and keeps its cameras up to date until the stop.
+    async fn watch(self, wishes: watch::Receiver<BTreeSet<CameraId>>, mut shutdown: Shutdown) {
+        // Cancel-safe: what is written is written whole.
+        tokio::select! {
+            () = self.feel_pulse() => {}
+            () = self.keep_cameras(wishes) => {}
+            () = shutdown.wait() => {}
+        }
+    }
+
     /// Tells the supervisor that it is well, as long as it answers.
-    async fn watch(self, mut shutdown: Shutdown) {
+    async fn feel_pulse(&self) {
         loop {
             if self.0.client.info().await.is_ok() {
                 self.0.child.heartbeat();
             }
-            // Cancel-safe: both arms only wait.
-            tokio::select! {
-                () = tokio::time::sleep(ASK_EVERY) => {}
-                () = shutdown.wait() => return,
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// Has it take over each change of the cameras that may publish, however often that takes.
+    async fn keep_cameras(&self, mut wishes: watch::Receiver<BTreeSet<CameraId>>) {
+        // This holds the other end.
+        while wishes.changed().await.is_ok() {
+            loop {
+                let cameras = wishes.borrow_and_update().clone();
+                let Err(error) = self.reload(&cameras).await else { break };
+                let said = base::error::chain(&error);
+                tracing::warn!(error = said, "the media server does not know its cameras yet");
+                if let ReloadError::TimedOut = error {
+                    let reason = "it did not take over a change of its cameras";
+                    self.0.child.restart(Restart::AtOnce, reason).await;
+                }
+                tokio::time::sleep(ASK_EVERY).await;
             }
         }
+    }
+
+    async fn reload(&self, cameras: &BTreeSet<CameraId>) -> Result<(), ReloadError> {
+        let Inner { config, client, file, hook, .. } = &*self.0;
+        let text = mediamtx::render(config, cameras, hook);
+        mediamtx::reload::reload(file, &text, cameras, client).await
     }
 }

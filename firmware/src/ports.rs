@@ -8,6 +8,7 @@ mod detector;
 mod events;
 mod jobs;
 mod live;
+mod machine;
 mod models;
 mod outbox;
 mod past;
@@ -19,6 +20,7 @@ mod viewing;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
+pub(crate) use machine::{MachineParts, MachinePort};
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
 pub(crate) use past::PastPort;

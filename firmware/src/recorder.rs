@@ -3,13 +3,13 @@
 //! What cannot be stored (a full disk) is kept and tried again; meanwhile the queue fills, the
 //! camera's link backs up and its detector slows down, and nothing that was seen is lost.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::shutdown::Shutdown;
 use store::{CloseReason, NewEvent, NewTracks, StoreError, StoreHandle};
 use tokio::sync::mpsc;
+
+use crate::latencies::Latencies;
 
 /// Records that may wait.
 const QUEUE: usize = 512;
@@ -35,38 +35,6 @@ pub(crate) enum Record {
 /// The recorder's queue; the sender waits while it is full.
 pub(crate) type Recorder = mpsc::Sender<Record>;
 
-/// Times from the tap to the store, by camera, until its task takes them; clones share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Latencies(Arc<Mutex<HashMap<String, Vec<f32>>>>);
-
-impl Latencies {
-    /// Those of `camera` since the last call, in milliseconds.
-    pub(crate) fn take(&self, camera: &str) -> Vec<f32> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get_mut(camera).map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Takes the latencies of `events`, stored at `now` of the monotonic clock.
-    fn note(&self, events: &[NewEvent], now: Duration) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in events {
-            let Some(latency) = latency(event, now) else { continue };
-            let of_camera = all.entry(event.camera.clone()).or_default();
-            if of_camera.len() < BATCH {
-                of_camera.push(latency.as_secs_f32() * 1000.0);
-            }
-        }
-    }
-}
-
-/// Time from the tap to `now`; `None` where no picture caused the event: it is of the camera
-/// itself, or tells that nothing was seen any more.
-fn latency(event: &NewEvent, now: Duration) -> Option<Duration> {
-    let timing = &event.timing;
-    let of_picture = timing.tapped_ts_ns > 0 && timing.sensor_ts_ns <= timing.tapped_ts_ns;
-    of_picture.then(|| now.saturating_sub(Duration::from_nanos(timing.tapped_ts_ns)))
-}
-
 /// A queue and the task behind it, to be spawned. It ends when every sender is gone.
 pub(crate) fn new(
     store: StoreHandle,
@@ -85,7 +53,7 @@ async fn run(
 ) {
     let keep = async |events: Vec<NewEvent>| {
         if keep(&store, &shutdown, &events).await {
-            latencies.note(&events, base::clock::monotonic());
+            latencies.stored(&events, base::clock::monotonic());
         }
     };
     let mut records = Vec::with_capacity(BATCH);
@@ -152,40 +120,5 @@ async fn close(store: &StoreHandle, camera: &str) {
                 "open events could not be ended: the next start ends them"
             );
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::announce::Now;
-    use api::governor::{Dial, GovernorStep, StepReason};
-
-    fn event(sensor_ns: u64, tapped_ns: u64) -> NewEvent {
-        let step = GovernorStep {
-            dial: Dial::DetectRate,
-            from: String::new(),
-            to: String::new(),
-            reason: StepReason::Calm,
-            sentence: String::new(),
-            reading: None,
-            limit: None,
-            level: 0,
-        };
-        let mut event = crate::announce::step("front", step, 0, Now::read());
-        (event.timing.sensor_ts_ns, event.timing.tapped_ts_ns) = (sensor_ns, tapped_ns);
-        event
-    }
-
-    #[test]
-    fn only_events_that_a_picture_caused_have_a_latency() {
-        let latencies = Latencies::default();
-        let of_picture = event(1_000_000, 2_000_000);
-        let of_the_camera = event(0, 0);
-        let nothing_seen_any_more = event(9_000_000, 2_000_000);
-        let events = [of_picture, of_the_camera, nothing_seen_any_more];
-        latencies.note(&events, Duration::from_millis(12));
-        assert_eq!(latencies.take("front"), [10.0]);
-        assert_eq!(latencies.take("front"), Vec::<f32>::new(), "each is taken once");
     }
 }

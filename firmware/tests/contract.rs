@@ -14,14 +14,17 @@ use harness::http::OWNER;
 use harness::{Need, Setup, Site, site};
 use serde_json::Value;
 
-/// One camera that draws little. Ports and folders are fixed by the environment.
+/// Cameras that draw little, also those that a request adds. Ports and folders are fixed by the environment.
 const SMALL: &str = "\
 [media_server]
 enabled = false
-[cameras.cam.video]
+[cameras.default.video]
 width = 320
 height = 180
 fps = 5
+[cameras.default.detection]
+max_fps = 1
+[cameras.cam]
 ";
 /// Requests that a run makes at least.
 const CASES: u64 = 2_000;

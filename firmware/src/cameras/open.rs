@@ -28,7 +28,9 @@ impl Open {
             Request::KeyFrame
             | Request::Watch
             | Request::Renew { .. }
-            | Request::Rebuild { .. } => None,
+            | Request::Rebuild { .. }
+            | Request::Restart { .. }
+            | Request::End { .. } => None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::shutdown::Shutdown;
@@ -26,8 +27,29 @@ pub(super) struct Connection {
     pub(super) sender: Sender<ToCamera>,
 }
 
-/// Where connections of each camera go.
-pub(super) type Doors = BTreeMap<String, mpsc::Sender<Connection>>;
+/// Where connections of each camera go; clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Doors(Arc<Mutex<BTreeMap<String, mpsc::Sender<Connection>>>>);
+
+impl Doors {
+    /// Processes of `camera` go through `door` from now on.
+    pub(super) fn open(&self, camera: &str, door: mpsc::Sender<Connection>) {
+        self.lock().insert(camera.to_owned(), door);
+    }
+
+    /// No process of `camera` is let in any more.
+    pub(super) fn close(&self, camera: &str) {
+        self.lock().remove(camera);
+    }
+
+    fn of(&self, camera: &str) -> Option<mpsc::Sender<Connection>> {
+        self.lock().get(camera).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Connection>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The listening socket. Its file is removed when this is dropped.
 #[derive(Debug)]
@@ -121,7 +143,7 @@ async fn greet(stream: UnixStream, doors: Doors) {
         );
         return;
     }
-    let Some(door) = doors.get(&camera) else {
+    let Some(door) = doors.of(&camera) else {
         tracing::warn!(camera, pid, "a process of an unknown camera connected");
         return;
     };

@@ -24,7 +24,8 @@ use super::server::Connection;
 use super::spec::{GRACE, Starter};
 use super::{CameraError, CameraView, Request, Surroundings};
 use crate::announce::{self, Now};
-use crate::recorder::{Latencies, Record, Recorder};
+use crate::latencies::Latencies;
+use crate::recorder::{Record, Recorder};
 
 /// Messages of a camera process that may wait for the task.
 const HEARD: usize = 64;
@@ -87,6 +88,7 @@ impl CameraTask {
             supervisor: surroundings.supervisor.clone(),
             program: surroundings.program.clone(),
             socket: socket.to_owned(),
+            units: surroundings.units.clone(),
         };
         let child = enabled.then(|| starter.start(&order));
         let status = CameraStatus {
@@ -100,7 +102,7 @@ impl CameraTask {
             },
             ..CameraStatus::default()
         };
-        let view = CameraView { status, stats: CameraStats::default() };
+        let view = CameraView { status, ..CameraView::default() };
         let (view, shown) = watch::channel(Arc::new(view));
         let task = Self {
             order,
@@ -121,7 +123,7 @@ impl CameraTask {
         (task, shown)
     }
 
-    /// Runs until the stop; then lets the process end its events.
+    /// Runs until the stop, or until the camera is no more; then lets the process end its events.
     pub(super) async fn run(mut self) {
         let mut child = self.child.as_ref().map(ChildHandle::watch);
         let mut tick = tokio::time::interval(TICK);
@@ -132,6 +134,11 @@ impl CameraTask {
                 Some(connection) = self.inputs.connections.recv() => self.connect(connection).await,
                 Some((number, heard)) = self.heard.1.recv() => self.hear(number, heard).await,
                 Some(request) = self.inputs.requests.recv() => {
+                    if let Request::End { answer } = request {
+                        self.end("it is removed").await;
+                        let _ = answer.send(Ok(()));
+                        return;
+                    }
                     self.ask(request).await;
                     // A camera that is switched on has a process for the first time.
                     child = child.or_else(|| self.child.as_ref().map(ChildHandle::watch));
@@ -233,9 +240,11 @@ impl CameraTask {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
             FromCamera::Stats(stats) => self.on_stats(*stats).await,
-            FromCamera::State { phase, error, pipeline, detector } => {
+            FromCamera::State { phase, error, pipeline, detector, capabilities } => {
                 self.view.send_modify(|view| {
-                    let status = &mut Arc::make_mut(view).status;
+                    let CameraView { status, capabilities: known, .. } = Arc::make_mut(view);
+                    // What it could do the last time is worth more than nothing.
+                    *known = capabilities.or_else(|| known.take());
                     (status.pipeline, status.detector) = (pipeline, *detector);
                     status.detector.note.clone_from(&self.order.model_note);
                 });

@@ -44,7 +44,7 @@ impl Streams for StreamPort {
                     rtsp: at.as_ref().map(|(server, camera)| server.rtsp(camera, host)),
                 }
             };
-            Ok(self.cameras.iter().map(|(id, _)| stream(id)).collect())
+            Ok(self.cameras.all().keys().map(|id| stream(id)).collect())
         }
         .boxed()
     }

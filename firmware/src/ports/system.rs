@@ -63,6 +63,11 @@ impl SystemPort {
         }
     }
 
+    /// The program `name` that the daemon runs beside the cameras.
+    pub(crate) fn child(&self, name: &str) -> Option<ChildHandle> {
+        self.children.iter().find(|child| child.name() == name).cloned()
+    }
+
     fn mqtt(&self) -> MqttStatus {
         let status = self.mqtt.status().borrow().clone();
         let outbox = self.store.outbox_status();
@@ -89,7 +94,8 @@ impl SystemPort {
             };
             (status.name, shown)
         });
-        let cameras = self.cameras.iter().map(|(id, camera)| {
+        let all = self.cameras.all();
+        let cameras = all.iter().map(|(id, camera)| {
             let status = camera.view().status.clone();
             let shown = ChildStatus {
                 pid: status.pid,
@@ -127,7 +133,8 @@ impl SystemView for SystemPort {
     /// Ready means that every enabled camera shows pictures. A broker that is away does not make
     /// it unready: events wait in the outbox.
     fn readiness(&self) -> Readiness {
-        let cameras = self.cameras.iter().filter_map(|(id, camera)| {
+        let all = self.cameras.all();
+        let cameras = all.iter().filter_map(|(id, camera)| {
             let status = camera.view().status.clone();
             let ok = match status.phase {
                 CameraPhase::Disabled => return None,

@@ -16,8 +16,9 @@ use api::revisions::{
 };
 use base::error::{ErrorKind, Kind};
 use base::shutdown::Shutdown;
+use config::patch::Patched;
 use config::revisions::{Confirm, ConfirmedBy, Draft, Moment, RevisionError, Revisions, Settled};
-use config::{ConfigDiff, ConfigErrors, Loaded, Sources};
+use config::{ConfigDiff, EditError, Loaded, Sources};
 use control::PortError;
 use control::ports::{ChangeRequest, InForce, What};
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ use tokio::task::block_in_place;
 use super::plan::{Plan, Work};
 use super::{LiveSettings, OrderMaker, labels, shown};
 use crate::cameras::Cameras;
+use crate::hands::{self, Hands};
+use crate::media_server::MediaServer;
 use crate::models::{ModelLibrary, ModelWish};
 
 /// A daemon that starts again with new settings has come up within this time, or they are taken back.
@@ -47,8 +50,12 @@ pub(crate) struct Parts {
     pub(crate) orders: OrderMaker,
     /// The cameras.
     pub(crate) cameras: Cameras,
+    /// What they publish to, if there is one.
+    pub(crate) media_server: Option<MediaServer>,
     /// What is in force.
     pub(crate) live: LiveSettings,
+    /// Makes the machine as it is set.
+    pub(crate) hands: Hands,
 }
 
 /// The engine; clones share it.
@@ -62,7 +69,9 @@ struct Inner {
     models: ModelWish,
     orders: OrderMaker,
     cameras: Cameras,
+    media_server: Option<MediaServer>,
     live: LiveSettings,
+    hands: Hands,
     /// Held from the first look at a change to its end.
     revisions: Mutex<Revisions>,
     status: watch::Sender<SettingsStatus>,
@@ -81,7 +90,17 @@ struct Wanted {
 impl Engine {
     /// An engine over what `parts` has in force.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { sources, revisions, library, models, orders, cameras, live } = parts;
+        let Parts {
+            sources,
+            revisions,
+            library,
+            models,
+            orders,
+            cameras,
+            media_server,
+            live,
+            hands,
+        } = parts;
         let status = shown::status(&revisions, None, &sources.fixed());
         Self(Arc::new(Inner {
             sources,
@@ -89,7 +108,9 @@ impl Engine {
             models,
             orders,
             cameras,
+            media_server,
             live,
+            hands,
             revisions: Mutex::new(revisions),
             status: watch::Sender::new(status),
             waits: Notify::new(),
@@ -112,6 +133,12 @@ impl Engine {
         let mut restart = self.0.restart.subscribe();
         // The sender lives as long as this.
         let _ = restart.wait_for(|restart| *restart).await;
+    }
+
+    /// The daemon is to start again, for the reason `why`.
+    pub(crate) fn restart(&self, why: &str) {
+        tracing::info!(why, "the daemon is to start again");
+        self.0.restart.send_replace(true);
     }
 
     /// The daemon has come up: settings that had to show that it can are confirmed.
@@ -248,18 +275,30 @@ impl Engine {
     /// The settings that `what` asks for, checked.
     fn wanted(&self, revisions: &Revisions, what: &What) -> Result<Wanted, PortError> {
         let now = self.in_force();
-        let wanted = match what {
-            What::Patch(patch) => {
-                let patched = self.0.sources.patch(&now.made, &now.settings, patch);
-                patched.map(|patched| Wanted { made: patched.made, loaded: patched.loaded })
-            }
+        let (sources, made, in_force) = (&self.0.sources, &now.made, &now.settings);
+        let patched = match what {
+            What::Patch(patch) => sources.patch(made, in_force, patch).map_err(EditError::from),
+            What::Add(entry) => sources.add(made, in_force, entry),
+            What::Put(entry) => sources.put(made, in_force, entry),
+            What::Remove(at) => sources.remove(made, in_force, at),
             What::BackTo(number) => {
                 let made = self.made_at(revisions, *number)?;
-                self.0.sources.load(&made).map(|loaded| Wanted { made, loaded })
+                sources.load(&made).map(|loaded| Patched { made, loaded }).map_err(EditError::from)
+            }
+            What::Exactly(made) => {
+                let made = made.clone();
+                sources.load(&made).map(|loaded| Patched { made, loaded }).map_err(EditError::from)
             }
         };
-        let wanted = wanted.map_err(|errors: ConfigErrors| refused(errors.field_problems()))?;
-        let unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        let Patched { made, loaded } = patched.map_err(|error| match error {
+            EditError::Wrong(errors) => refused(errors.field_problems()),
+            other => PortError::new(other.kind(), other.to_string()),
+        })?;
+        let wanted = Wanted { made, loaded };
+        let mut unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        if now.settings.time.zone != wanted.loaded.settings.time.zone {
+            unknown.extend(hands::unknown_zone(&wanted.loaded.config.time));
+        }
         if unknown.is_empty() { Ok(wanted) } else { Err(refused(unknown)) }
     }
 
@@ -295,7 +334,12 @@ impl Engine {
         };
         let now = self.in_force();
         let settings = Arc::new(wanted.loaded.settings);
-        let Err(failed) = self.0.apply(&work, &settings).await else {
+        // What the machine refuses is no camera's business.
+        let (touched, applied) = match self.0.hands.apply(&settings).await {
+            Ok(()) => (true, self.0.apply(&work, &settings).await),
+            Err(refused) => (false, Err(refused)),
+        };
+        let Err(failed) = applied else {
             let made = Arc::new(wanted.made);
             self.0.live.set(InForce { revision: number, settings, made });
             self.show(revisions, None);
@@ -303,8 +347,8 @@ impl Engine {
             return Ok(Over::Done);
         };
         tracing::error!(revision = number, error = failed.detail, "settings are taken back");
-        if let Err(error) = self.0.apply(&work, &now.settings).await {
-            tracing::error!(error = error.detail, "a camera does not take its old settings back");
+        if touched {
+            self.0.put_back(&work, &now.settings).await;
         }
         let kept = block_in_place(|| revisions.take_back(&failed.detail));
         self.0.live.set(InForce { revision: revisions.number(), ..now });
@@ -376,8 +420,9 @@ fn confirm(within: Option<Duration>, plan: &Plan) -> Option<Confirm> {
 
 fn note(what: &What) -> Option<String> {
     match what {
-        What::Patch(_) => None,
+        What::Patch(_) | What::Add(_) | What::Put(_) | What::Remove(_) => None,
         What::BackTo(number) => Some(format!("back to revision {number}")),
+        What::Exactly(_) => Some("restored from a backup".to_owned()),
     }
 }
 

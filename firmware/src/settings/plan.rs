@@ -10,7 +10,7 @@ use config::{ConfigDiff, Cost};
 pub(crate) enum Work {
     /// Take the new order over as it runs.
     Live,
-    /// Start its process again with the new order.
+    /// Start its process again with the new order; start or end it, where it comes or goes.
     Rebuild,
 }
 
@@ -23,6 +23,9 @@ pub(crate) enum Plan {
     Restart,
 }
 
+/// What is taken over by the machine below, and by no camera.
+const IS_OF_NO_CAMERA: [&str; 2] = ["/network/", "/time/servers"];
+
 impl Plan {
     /// What it takes to get from settings to `new`, which differ by `diff`.
     pub(crate) fn of(diff: &ConfigDiff, new: &Settings) -> Self {
@@ -33,11 +36,16 @@ impl Plan {
                 Cost::Rebuild => Work::Rebuild,
                 Cost::Restart => return Self::Restart,
             };
-            // What is not of one camera is of all.
-            let of_one = change.pointer.strip_prefix("/cameras/");
-            let of_one = of_one.map(|rest| rest.split('/').next().unwrap_or_default());
-            for id in new.cameras.keys().filter(|id| of_one.is_none_or(|one| one == id.as_str())) {
-                let most = cameras.entry(id.clone()).or_insert(work);
+            if IS_OF_NO_CAMERA.iter().any(|section| change.pointer.starts_with(section)) {
+                continue;
+            }
+            // What is not of one camera is of all. One that comes or goes is named by its settings.
+            let ids: Vec<_> = match change.pointer.strip_prefix("/cameras/") {
+                Some(rest) => vec![rest.split('/').next().unwrap_or_default().to_owned()],
+                None => new.cameras.keys().cloned().collect(),
+            };
+            for id in ids {
+                let most = cameras.entry(id).or_insert(work);
                 *most = work.max(*most);
             }
         }
@@ -80,6 +88,10 @@ mod tests {
     fn what_holds_for_all_cameras_is_work_for_each() {
         let live = cameras([("front", Work::Live), ("yard", Work::Live)]);
         assert_eq!(plan(&["governor.calm_s=30"]), live);
+        let machine = ["time.servers=[\"a.example\"]", "network.interfaces.end0.dhcp=true"];
+        assert_eq!(plan(&machine), cameras([]), "no camera's business");
+        let zone = cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]);
+        assert_eq!(plan(&["time.zone=Europe/Berlin"]), zone, "schedules are in local time");
         let mixed = plan(&["detector.threads=2", "cameras.yard.name=Yard"]);
         assert_eq!(mixed, cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]));
     }
@@ -88,6 +100,14 @@ mod tests {
     fn one_setting_that_takes_a_restart_is_enough() {
         let name = "cameras.front.name=Door";
         assert_eq!(plan(&[name, "mqtt.prefix=other"]), Plan::Restart);
-        assert_eq!(plan(&[name, "cameras.new.source=scene"]), Plan::Restart);
+    }
+
+    #[test]
+    fn a_camera_that_comes_or_goes_has_work_and_leaves_the_others_alone() {
+        let (two, three) = (settings(&[]), settings(&["cameras.new.source=scene"]));
+        for (old, new) in [(&two, &three), (&three, &two)] {
+            let plan = Plan::of(&ConfigDiff::between(old, new), new);
+            assert_eq!(plan, cameras([("new", Work::Rebuild)]));
+        }
     }
 }

@@ -249,7 +249,12 @@ impl EdgeCam {
 
     /// Whether the stream of `cam` can be read, by its owner.
     pub(crate) fn is_streaming(&self) -> bool {
-        viewer::described(self.at().rtsp, "cam", "test", &self.token()) == Some(200)
+        self.is_streaming_of("cam")
+    }
+
+    /// Whether the stream of `camera` can be read, by its owner.
+    pub(crate) fn is_streaming_of(&self, camera: &str) -> bool {
+        viewer::described(self.at().rtsp, camera, "test", &self.token()) == Some(200)
     }
 
     /// The REST API.

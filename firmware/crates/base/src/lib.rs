@@ -7,6 +7,7 @@
 //! | [`durable`] | files that are there whole or not at all, whenever the power goes |
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
 //! | [`latency`] | quantiles of the newest measurements |
+//! | [`log_ring`] | the newest lines of the log |
 //! | [`shutdown`] | one stop signal for tasks and threads |
 //! | [`slot`] | the newest value, overwritten until taken; overwrites are counted |
 //! | [`thread`] | named threads |
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod durable;
 pub mod error;
 pub mod latency;
+pub mod log_ring;
 pub mod shutdown;
 pub mod slot;
 pub mod thread;

@@ -1,9 +1,12 @@
 //! The life of the process: connect, be configured, run, stop.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::capabilities::CameraCapabilities;
 use api::status::{CameraPhase, DetectorStatus, PipelineStatus};
 use base::clock::monotonic;
 use base::slot::Slot;
@@ -19,17 +22,16 @@ use crate::daemon::{Daemon, OUTBOX, Out};
 use crate::governor::{Candidate, Governed, Governing, GovernorSetup, interval};
 use crate::meter::{Meter, SharedMeter};
 use crate::models::ModelSource;
+use crate::to_link;
 use crate::vision::{Pace, Told, Vision, VisionSetup, Watched, from_files};
 
 /// Time between two statistics: also the sign of life that the daemon waits for.
 const STATS_EVERY: Duration = Duration::from_millis(500);
 
-/// Runs the camera `id` for the daemon that listens on `socket`, until told to stop or until the
-/// daemon is gone.
-pub(crate) async fn run(socket: &Path, id: &str) -> anyhow::Result<()> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .with_context(|| format!("connecting to edgecamd at {}", socket.display()))?;
+/// Runs the camera `id` for the daemon at the other end of the standard input, until told to stop or
+/// until the daemon is gone.
+pub(crate) async fn run(id: &str) -> anyhow::Result<()> {
+    let stream = link_of_this_process().context("the standard input is no link to edgecamd")?;
     let (receiver, sender) = link::split(stream);
     let mut daemon = Daemon::new(receiver, sender);
     daemon.say(hello(id)).await;
@@ -41,6 +43,14 @@ pub(crate) async fn run(socket: &Path, id: &str) -> anyhow::Result<()> {
     session.run(&mut daemon, terminate).await;
     daemon.close().await;
     Ok(())
+}
+
+fn link_of_this_process() -> io::Result<UnixStream> {
+    let stream = std::os::unix::net::UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // Says whether it is a socket at all.
+    stream.peer_addr()?;
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
 }
 
 fn hello(id: &str) -> FromCamera {
@@ -71,6 +81,7 @@ struct Session {
     error: Option<String>,
     running: Option<PipelineStatus>,
     detector: DetectorStatus,
+    capabilities: Option<Box<CameraCapabilities>>,
     out: Out,
 }
 
@@ -122,6 +133,7 @@ impl Session {
             error: None,
             running: None,
             detector: DetectorStatus::default(),
+            capabilities: None,
             bitrate_kbps: config.encoder.bitrate_kbps,
             governing,
             governed,
@@ -199,7 +211,11 @@ impl Session {
         if config.overlay != self.config.overlay {
             self.pipeline.set_overlay_config(config.overlay);
         }
+        self.pipeline.set_masks(&config.masks);
         self.pipeline.overlay().set_marks(&config.name, &config.zones, &config.lines);
+        if config.image.controls != self.config.image.controls {
+            self.pipeline.set_image(&config.image.controls);
+        }
         let lighter = ModelSource::lighter(&order);
         let models = candidates(&ModelSource::asked(&order), &lighter);
         self.vision.apply(config.clone(), lighter);
@@ -224,6 +240,7 @@ impl Session {
     async fn on_media(&mut self, event: MediaEvent) {
         match event {
             MediaEvent::Running(running) => {
+                self.capabilities = Some(Box::new(to_link::capabilities(&running)));
                 self.running = Some(PipelineStatus {
                     source: self.config.source.to_string(),
                     width: running.size.width,
@@ -311,6 +328,7 @@ impl Session {
             error: self.error.clone(),
             pipeline: self.running.clone(),
             detector: Box::new(self.detector.clone()),
+            capabilities: self.capabilities.clone(),
         })
         .await;
     }

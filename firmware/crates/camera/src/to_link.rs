@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use api::capabilities::{CameraCapabilities, EncoderOption, ImageControl, VideoMode};
 use api::event::{
     CrowdingState, Direction, EndReason, EventType, LineCrossing, ModelRef, Object, Zones,
 };
@@ -248,6 +249,32 @@ pub(crate) fn counts(counts: &domain::Counts) -> Counts {
                 (line.line.to_string(), LineCounts { r#in: inward, out: outward, labels })
             })
             .collect(),
+    }
+}
+
+/// What a running pipeline can do, as it is sent.
+pub(crate) fn capabilities(running: &media::Running) -> CameraCapabilities {
+    let media::Capabilities { controls, modes, encoders } = &running.capabilities;
+    let control = |one: &media::ImageControl| ImageControl {
+        setting: one.setting.clone(),
+        supported: one.supported,
+        minimum: one.range.map(|(minimum, _)| minimum),
+        maximum: one.range.map(|(_, maximum)| maximum),
+    };
+    let mode = |mode: &media::VideoMode| VideoMode {
+        width: mode.width,
+        height: mode.height,
+        max_fps: mode.max_fps,
+    };
+    let encoder = |(rung, trouble): &(media::EncoderRung, Option<String>)| EncoderOption {
+        name: rung.to_string(),
+        in_use: *rung == running.rung,
+        trouble: trouble.clone(),
+    };
+    CameraCapabilities {
+        controls: controls.iter().map(control).collect(),
+        modes: modes.iter().map(mode).collect(),
+        encoders: encoders.iter().map(encoder).collect(),
     }
 }
 

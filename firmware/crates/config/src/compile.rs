@@ -6,6 +6,8 @@
 mod api;
 mod camera;
 mod detection;
+mod image;
+mod network;
 mod rules;
 mod source;
 
@@ -24,6 +26,9 @@ use crate::error::ConfigErrors;
 use crate::model::{
     ApiConfig, Broker, CameraConfig, Config, DataConfig, MediaServerConfig, MqttConfig,
 };
+
+/// Most cameras of a device: each is a process.
+const CAMERAS: usize = 32;
 
 /// Checks complete settings (see [`crate::load`]) and turns them into a configuration.
 ///
@@ -59,6 +64,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     if let Some(name) = &settings.node.name {
         camera::shown_name(&mut node, name);
     }
+    let network = network::network(&mut check.below("network"), &settings.network);
+    let time = network::time(&mut check.below("time"), &settings.time);
     let api = api::api(&mut check.below("api"), &settings.api);
     let data = data(&mut check.below("data"), settings);
     let mqtt = mqtt(&mut check.below("mqtt"), &settings.mqtt);
@@ -66,6 +73,10 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     let download_models =
         check.below("detector").need_or("download", settings.detector.download, false);
     let (detector, thermal, governor) = (&settings.detector, &settings.thermal, &settings.governor);
+    if settings.cameras.len() > CAMERAS {
+        let reason = format!("has {} cameras, but may have {CAMERAS}", settings.cameras.len());
+        check.wrong("cameras", None, reason);
+    }
     let cameras: Vec<_> = settings
         .cameras
         .iter()
@@ -75,6 +86,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     Some(Config {
         node_id: node_id?,
         node_name: node_name?,
+        network,
+        time,
         api: api?,
         data: data?,
         mqtt,

@@ -1,14 +1,17 @@
 //! What differs between two settings, and what each difference costs.
 
+mod camera;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use api::settings::Settings;
-use domain::View;
 
-use crate::model::{CameraConfig, DetectorConfig, EncoderConfig, Source};
+use crate::compile::compile_camera;
 use crate::pointer;
+
+pub use camera::{Change, camera_change};
 
 /// What a change of a setting costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,16 @@ pub struct ConfigDiff {
 pub const COSTS: &[(&str, Cost)] = &[
     ("/node/id", Cost::Restart),
     ("/node/name", Cost::Restart),
+    ("/network/wifi_country", Cost::Live),
+    ("/network/interfaces/*/dhcp", Cost::Live),
+    ("/network/interfaces/*/addresses", Cost::Live),
+    ("/network/interfaces/*/gateways", Cost::Live),
+    ("/network/interfaces/*/dns", Cost::Live),
+    ("/network/interfaces/*/wifi/ssid", Cost::Live),
+    ("/network/interfaces/*/wifi/password", Cost::Live),
+    ("/network/interfaces/*/wifi/hidden", Cost::Live),
+    ("/time/zone", Cost::Rebuild),
+    ("/time/servers", Cost::Live),
     ("/api/listen", Cost::Restart),
     ("/api/tls", Cost::Restart),
     ("/api/tls_listen", Cost::Restart),
@@ -98,6 +111,20 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/cameras/*/video/width", Cost::Rebuild),
     ("/cameras/*/video/height", Cost::Rebuild),
     ("/cameras/*/video/fps", Cost::Rebuild),
+    ("/cameras/*/image/rotation", Cost::Rebuild),
+    ("/cameras/*/image/mirror", Cost::Rebuild),
+    ("/cameras/*/image/exposure_us", Cost::Live),
+    ("/cameras/*/image/gain", Cost::Live),
+    ("/cameras/*/image/white_balance", Cost::Live),
+    ("/cameras/*/image/colour_gains", Cost::Live),
+    ("/cameras/*/image/lens_position", Cost::Live),
+    ("/cameras/*/image/exposure_compensation", Cost::Live),
+    ("/cameras/*/image/brightness", Cost::Live),
+    ("/cameras/*/image/contrast", Cost::Live),
+    ("/cameras/*/image/saturation", Cost::Live),
+    ("/cameras/*/image/sharpness", Cost::Live),
+    ("/cameras/*/image/v4l2_controls/*", Cost::Live),
+    ("/cameras/*/privacy_masks/*/polygon", Cost::Live),
     ("/cameras/*/encoder/prefer", Cost::Rebuild),
     ("/cameras/*/encoder/key_frame_interval_s", Cost::Rebuild),
     ("/cameras/*/encoder/bitrate_kbps", Cost::Live),
@@ -166,24 +193,28 @@ pub fn cost(pointer: &str) -> Option<Cost> {
 impl ConfigDiff {
     /// What must change in `old` to get `new`.
     pub fn between(old: &Settings, new: &Settings) -> Self {
-        let stays = |pointer: &str| match pointer::keys(pointer).as_slice() {
-            [cameras, id, ..] if cameras == "cameras" => {
-                old.cameras.contains_key(id) == new.cameras.contains_key(id)
-            }
-            _ => true,
-        };
+        let rebuilt = rebuilt(old, new);
         let (old, new) = (fields(old), fields(new));
         let mut pointers: Vec<_> = old.keys().chain(new.keys()).collect();
         pointers.sort();
         pointers.dedup();
         let differs = pointers.into_iter().filter(|pointer| old.get(*pointer) != new.get(*pointer));
+        let starts_again = |pointer: &str| {
+            rebuilt.iter().any(|part| {
+                let below = pointer.strip_prefix(part.as_str());
+                below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            })
+        };
         let change = |pointer: &String| FieldChange {
             pointer: pointer.clone(),
             old: old.get(pointer).cloned(),
             new: new.get(pointer).cloned(),
-            // A camera that comes or goes takes the daemon's start, as would a setting that the table
-            // does not know.
-            cost: cost(pointer).filter(|_| stays(pointer)).unwrap_or(Cost::Restart),
+            cost: match cost(pointer) {
+                Some(Cost::Live) if starts_again(pointer) => Cost::Rebuild,
+                Some(cost) => cost,
+                // A setting that the table does not know.
+                None => Cost::Restart,
+            },
         };
         Self { changes: differs.map(change).collect() }
     }
@@ -199,6 +230,28 @@ impl ConfigDiff {
     pub fn cost(&self) -> Option<Cost> {
         self.changes.iter().map(|change| change.cost).max()
     }
+}
+
+/// Parts of the settings whose change takes a process of a camera whatever the table says: all of a camera
+/// that comes or goes, and what its source cannot take over as it runs.
+fn rebuilt(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut parts = Vec::new();
+    for id in old.cameras.keys().chain(new.cameras.keys()) {
+        let camera = pointer::of(["cameras", id]);
+        let compiled = |of: &Settings| {
+            let one = of.cameras.get(id)?;
+            compile_camera(id, one, &of.detector, &of.thermal, &of.governor).ok()
+        };
+        if old.cameras.contains_key(id) != new.cameras.contains_key(id) {
+            parts.push(camera);
+        } else if old.cameras.get(id) != new.cameras.get(id)
+            && let (Some(old), Some(new)) = (compiled(old), compiled(new))
+            && let Change::Rebuild(fields) = camera_change(&old, &new)
+        {
+            parts.extend(fields.into_iter().map(|field| format!("{camera}{field}")));
+        }
+    }
+    parts
 }
 
 /// Every setting that has a value, by its pointer. Lists count as one value.
@@ -218,102 +271,6 @@ fn collect(at: &str, value: Value, found: &mut BTreeMap<String, Value>) {
         Value::Null => {}
         value => drop(found.insert(at.to_owned(), value)),
     }
-}
-
-/// What a camera process has to do about a new configuration. Fields are JSON pointers inside the
-/// camera, such as `/encoder/bitrate_kbps`; those of all cameras begin with their section.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing differs.
-    None,
-    /// These fields differ, and all of them can be taken over as it runs.
-    Live(Vec<&'static str>),
-    /// These fields differ and need a new process; others may differ too.
-    Rebuild(Vec<&'static str>),
-}
-
-/// Compares what a camera process runs on with what it is to run on.
-pub fn camera_change(old: &CameraConfig, new: &CameraConfig) -> Change {
-    let rebuild = differing(&rebuild_parts(old, new));
-    if !rebuild.is_empty() {
-        return Change::Rebuild(rebuild);
-    }
-    let live = differing(&live_parts(old, new));
-    if live.is_empty() { Change::None } else { Change::Live(live) }
-}
-
-fn differing(parts: &[(&'static str, bool)]) -> Vec<&'static str> {
-    parts.iter().filter(|(_, differs)| *differs).map(|(field, _)| *field).collect()
-}
-
-// Both functions take the configuration apart field by field, so that a new field does not compile
-// until someone decides what it costs.
-
-fn rebuild_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 11] {
-    let EncoderConfig { ladder, bitrate_kbps: _, key_frame_interval } = new.encoder;
-    let DetectorConfig { enabled: _, model, threads, prefer_int8, precision, min_interval: _ } =
-        &new.detector;
-    // A camera that scales gives small pictures to who looks at all of one, and large ones to who looks
-    // at parts: which of the two is settled when it starts.
-    let scales = matches!(new.source, Source::Libcamera { .. });
-    let whole = View::default();
-    let becomes_part = scales && (new.view == whole) != (old.view == whole);
-    [
-        ("/enabled", new.enabled != old.enabled),
-        ("/source", new.source != old.source),
-        ("/video", new.video != old.video),
-        ("/encoder/prefer", ladder != old.encoder.ladder),
-        ("/encoder/key_frame_interval_s", key_frame_interval != old.encoder.key_frame_interval),
-        ("/detector/model", *model != old.detector.model),
-        ("/detector/threads", *threads != old.detector.threads),
-        ("/detector/prefer_int8", *prefer_int8 != old.detector.prefer_int8),
-        ("/detector/precision", *precision != old.detector.precision),
-        ("/detection/region", becomes_part && new.view.region != old.view.region),
-        ("/detection/tiling", becomes_part && new.view.tiling != old.view.tiling),
-    ]
-}
-
-fn live_parts(old: &CameraConfig, new: &CameraConfig) -> [(&'static str, bool); 16] {
-    let CameraConfig {
-        id: _,
-        name,
-        enabled: _,
-        source: _,
-        video: _,
-        encoder,
-        detector,
-        view,
-        motion,
-        detection,
-        tracker,
-        history,
-        overlay,
-        zones,
-        lines,
-        thermal,
-        governor,
-    } = new;
-    [
-        ("/name", *name != old.name),
-        ("/encoder/bitrate_kbps", encoder.bitrate_kbps != old.encoder.bitrate_kbps),
-        ("/detection/enabled", detector.enabled != old.detector.enabled),
-        ("/detection/max_fps", detector.min_interval != old.detector.min_interval),
-        ("/detection/region", view.region != old.view.region),
-        ("/detection/tiling", view.tiling != old.view.tiling),
-        ("/detection/motion_gate", motion.is_some() != old.motion.is_some()),
-        (
-            "/detection/motion_refresh_s",
-            motion.zip(old.motion).is_some_and(|(new, old)| new != old),
-        ),
-        ("/detection", *detection != old.detection),
-        ("/tracker", *tracker != old.tracker),
-        ("/history", *history != old.history),
-        ("/overlay", *overlay != old.overlay),
-        ("/zones", *zones != old.zones),
-        ("/lines", *lines != old.lines),
-        ("/thermal", *thermal != old.thermal),
-        ("/governor", *governor != old.governor),
-    ]
 }
 
 #[cfg(test)]
@@ -366,12 +323,12 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_comes_or_goes_takes_a_restart() {
+    fn a_camera_that_comes_or_goes_takes_a_process_and_nothing_else() {
         let one = settings(&["cameras.front.source=scene"]).settings;
         let two = settings(&["cameras.front.source=scene", "cameras.back.name=B"]).settings;
         for diff in [ConfigDiff::between(&one, &two), ConfigDiff::between(&two, &one)] {
             assert!(diff.changes.len() > 10, "{diff:?}");
-            assert!(diff.changes.iter().all(|change| change.cost == Cost::Restart), "{diff:?}");
+            assert!(diff.changes.iter().all(|change| change.cost == Cost::Rebuild), "{diff:?}");
         }
     }
 
@@ -391,54 +348,17 @@ mod tests {
         assert_eq!(ConfigDiff::between(&old, &old), ConfigDiff::default());
     }
 
-    /// Applies one setting to the only camera and says what its process has to do.
-    fn change(set: &str) -> Change {
-        let camera = |loaded: &crate::Loaded| loaded.config.cameras[0].clone();
-        camera_change(&camera(&settings(&[])), &camera(&settings(&[set])))
-    }
-
     #[test]
-    fn a_camera_takes_over_what_is_live_and_starts_again_for_the_rest() {
-        assert_eq!(change("cameras.cam.encoder.bitrate_kbps=2500"), Change::None);
-        for (set, field) in [
-            ("cameras.cam.encoder.bitrate_kbps=800", "/encoder/bitrate_kbps"),
-            ("cameras.cam.detection.score_threshold=0.9", "/detection"),
-            ("cameras.cam.detection.max_fps=2", "/detection/max_fps"),
-            ("cameras.cam.detection.region=[0.5, 0, 0.5, 1]", "/detection/region"),
-            ("cameras.cam.detection.tiling=two", "/detection/tiling"),
-            ("cameras.cam.detection.motion_gate=false", "/detection/motion_gate"),
-            ("cameras.cam.detection.motion_refresh_s=5", "/detection/motion_refresh_s"),
-            ("cameras.cam.overlay.boxes=false", "/overlay"),
-            ("thermal.max_temp_c=60", "/thermal"),
-            ("governor.calm_s=90", "/governor"),
-        ] {
-            assert_eq!(change(set), Change::Live(vec![field]), "{set}");
+    fn a_difference_costs_what_the_source_makes_of_it() {
+        let region = "cameras.cam.detection.region=[0, 0, 0.5, 1]";
+        for (source, cost) in [("libcamera", Cost::Rebuild), ("scene", Cost::Live)] {
+            let source = format!("cameras.cam.source={source}");
+            let (whole, part) =
+                (settings(&[&source]).settings, settings(&[&source, region]).settings);
+            for diff in [ConfigDiff::between(&whole, &part), ConfigDiff::between(&part, &whole)] {
+                let changes: Vec<_> = diff.changes.iter().map(|c| (&*c.pointer, c.cost)).collect();
+                assert_eq!(changes, [("/cameras/cam/detection/region", cost)]);
+            }
         }
-        for (set, field) in [
-            ("cameras.cam.source=libcamera", "/source"),
-            ("cameras.cam.encoder.key_frame_interval_s=1", "/encoder/key_frame_interval_s"),
-            ("detector.threads=2", "/detector/threads"),
-            ("detector.prefer_int8=true", "/detector/prefer_int8"),
-            ("detector.precision=full", "/detector/precision"),
-        ] {
-            assert_eq!(change(set), Change::Rebuild(vec![field]), "{set}");
-        }
-    }
-
-    #[test]
-    fn a_camera_that_scales_starts_again_to_look_at_a_part_of_the_picture_and_to_stop_that() {
-        let camera = |set: &[&str]| {
-            let set = [&["cameras.cam.source=libcamera"], set].concat();
-            settings(&set).config.cameras[0].clone()
-        };
-        let whole = camera(&[]);
-        let left = camera(&["cameras.cam.detection.region=[0, 0, 0.5, 1]"]);
-        let right = camera(&["cameras.cam.detection.region=[0.5, 0, 0.5, 1]"]);
-        let tiled = camera(&["cameras.cam.detection.tiling=two"]);
-        let region = Change::Rebuild(vec!["/detection/region"]);
-        assert_eq!(camera_change(&whole, &left), region);
-        assert_eq!(camera_change(&left, &whole), region);
-        assert_eq!(camera_change(&whole, &tiled), Change::Rebuild(vec!["/detection/tiling"]));
-        assert_eq!(camera_change(&left, &right), Change::Live(vec!["/detection/region"]));
     }
 }

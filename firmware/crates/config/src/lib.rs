@@ -14,6 +14,7 @@
 //! | [`schema`] | the settings as JSON Schema |
 //! | [`schedule`] | weekly windows as text, the local clock |
 //! | [`patch`] | a merge patch onto what was made over the API |
+//! | [`edit`] | entries of it that come, go or are replaced whole |
 //! | [`redact`](mod@redact) | settings without their secrets |
 //! | [`error`] | every mistake at once |
 
@@ -22,6 +23,7 @@ mod check;
 pub mod compile;
 mod conform;
 pub mod diff;
+pub mod edit;
 pub mod error;
 pub mod layers;
 mod merged;
@@ -36,16 +38,18 @@ pub mod shape;
 mod template;
 mod text;
 
-pub use api::settings::Precision;
+pub use api::settings::{Precision, WhiteBalance};
 pub use board::Board;
 pub use compile::{compile, compile_camera};
 pub use diff::{Change, ConfigDiff, Cost, FieldChange, camera_change};
+pub use edit::{EditError, Entry};
 pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
-    Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, GovernorConfig, HistoryConfig, MediaServerConfig, MqttConfig, OverlayConfig,
-    Source, ThermalConfig, VideoConfig,
+    Broker, CameraConfig, CameraId, Cidr, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
+    EncoderLadder, GovernorConfig, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig,
+    MediaServerConfig, MqttConfig, NetworkConfig, Orientation, OverlayConfig, Rotation, Source,
+    ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

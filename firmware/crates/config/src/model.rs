@@ -1,15 +1,20 @@
 //! The checked configuration: what everything runs on. Values here have passed every check, so
 //! nothing downstream checks them again.
 
+use std::collections::BTreeMap;
+mod network;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use api::settings::Precision;
+use api::settings::{Precision, WhiteBalance};
 use domain::tracker::TrackerParams;
-use domain::{DetectionParams, MotionParams, View, lines::Line, zones::Zone};
+use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zones::Zone};
 use url::Url;
+
+pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +23,10 @@ pub struct Config {
     pub node_id: String,
     /// Name shown to people.
     pub node_name: String,
+    /// The machine's network.
+    pub network: NetworkConfig,
+    /// The machine's clock.
+    pub time: TimeConfig,
     /// The REST API.
     pub api: ApiConfig,
     /// Where data lives.
@@ -155,6 +164,10 @@ pub struct CameraConfig {
     pub source: Source,
     /// Size and rate of the picture.
     pub video: VideoConfig,
+    /// How the picture is taken.
+    pub image: ImageConfig,
+    /// What nobody gets to see of it.
+    pub masks: Vec<PrivacyMask>,
     /// How the picture is encoded.
     pub encoder: EncoderConfig,
     /// The detector and its model.
@@ -244,6 +257,65 @@ pub struct VideoConfig {
     pub size: Option<domain::Size>,
     /// Frames per second.
     pub fps: Option<u32>,
+}
+
+/// How far the picture is turned clockwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// Not at all.
+    #[default]
+    None,
+    /// By a quarter.
+    Quarter,
+    /// By half: upside down.
+    Half,
+    /// By three quarters.
+    ThreeQuarters,
+}
+
+/// Which way up the picture is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orientation {
+    /// How far it is turned.
+    pub rotation: Rotation,
+    /// Whether left and right change places after that.
+    pub mirror: bool,
+}
+
+/// How the picture is taken. `None`: left to the camera.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageConfig {
+    /// Which way up it is.
+    pub orientation: Orientation,
+    /// What the camera is told.
+    pub controls: ImageControls,
+}
+
+/// What a camera is told about taking pictures. `None`: left to it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageControls {
+    /// Time of exposure in µs.
+    pub exposure_us: Option<u32>,
+    /// Analogue gain, a factor.
+    pub gain: Option<f32>,
+    /// What kind of light white is balanced for.
+    pub white_balance: Option<WhiteBalance>,
+    /// Gains of red and blue, in place of that.
+    pub colour_gains: Option<[f32; 2]>,
+    /// What the lens is focused on, in dioptres.
+    pub lens_position: Option<f32>,
+    /// How much brighter than by itself, in steps of a doubling.
+    pub exposure_compensation: Option<f32>,
+    /// -1..=1, 0 for none.
+    pub brightness: Option<f32>,
+    /// A factor.
+    pub contrast: Option<f32>,
+    /// A factor.
+    pub saturation: Option<f32>,
+    /// A factor.
+    pub sharpness: Option<f32>,
+    /// Controls of a V4L2 device by name, in its own numbers.
+    pub v4l2: BTreeMap<String, i32>,
 }
 
 /// Rungs of the encoder ladder that may be tried.

@@ -138,7 +138,7 @@ fn title(name: &str) -> String {
 /// The range that a documentation names, such as 100 and 25000 in "in kbit/s, 100..=25000".
 fn range(doc: &str) -> Option<(Value, Value)> {
     let (before, after) = doc.split_once(TO)?;
-    let digit = |c: &char| c.is_ascii_digit() || *c == '.';
+    let digit = |c: &char| c.is_ascii_digit() || matches!(c, '.' | '-');
     let from: String = before.chars().rev().take_while(digit).collect();
     let from: String = from.chars().rev().collect();
     let to: String = after.chars().take_while(digit).collect();

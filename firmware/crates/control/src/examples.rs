@@ -47,14 +47,18 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
     all.find(|operation| operation.operation_id.as_deref() == Some(id))
 }
 // Below the macro that they use.
+mod cameras;
 mod hooks;
 mod jobs;
+mod machine;
 mod settings;
 
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     live::put_into(document);
+    cameras::put_into(document);
+    machine::put_into(document);
     jobs::put_into(document);
     hooks::put_into(document);
     let answers = [

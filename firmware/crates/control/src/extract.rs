@@ -51,6 +51,28 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
     }
 }
 
+/// A camera and something of it, in the path.
+pub(crate) struct InCamera {
+    /// What stands for `{cam}`.
+    pub(crate) cam: String,
+    /// What stands for the other name.
+    pub(crate) id: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InCamera {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Path::<HashMap<String, String>>::from_request_parts(parts, state).await {
+            Ok(Path(mut names)) => {
+                let cam = names.remove("cam").unwrap_or_default();
+                Ok(Self { cam, id: names.into_values().next().unwrap_or_default() })
+            }
+            Err(rejection) => Err(Failure::new(Fault::Malformed, rejection.body_text())),
+        }
+    }
+}
+
 /// Under which name or address the client reached us.
 pub(crate) struct ReachedAs {
     /// Without port, IPv6 in brackets.

@@ -7,17 +7,40 @@ use serde_path_to_error::{Path, Segment};
 
 /// A place in the settings that a body is about, such as that of a camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place(Vec<String>);
+pub(crate) struct Place {
+    keys: Vec<String>,
+    /// Where the body has what stands below the place.
+    inside: &'static str,
+    /// Where the body has the place's own name.
+    name: &'static str,
+    /// Fields from elsewhere: each with its pointer in the body and that in the settings.
+    fields: &'static [(&'static str, &'static str)],
+}
 
 impl Place {
     /// The place that `keys` lead to.
     pub(crate) fn of<const N: usize>(keys: [&str; N]) -> Self {
-        Self(keys.map(str::to_owned).to_vec())
+        Self { keys: keys.map(str::to_owned).to_vec(), inside: "", name: "", fields: &[] }
+    }
+
+    /// Fields from here and there: each with its pointer in the body and that in the settings.
+    pub(crate) fn of_fields(fields: &'static [(&'static str, &'static str)]) -> Self {
+        Self { fields, ..Self::of([]) }
+    }
+
+    /// The same, of a body that has its `id` and, below the pointer `inside`, the rest.
+    pub(crate) fn named_in(self, inside: &'static str) -> Self {
+        Self { inside, name: "/id", ..self }
+    }
+
+    /// The keys that lead here.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.keys.clone()
     }
 
     /// The patch of the settings that `patch` is here.
     pub(crate) fn patch(&self, patch: Value) -> Value {
-        self.0
+        self.keys
             .iter()
             .rev()
             .fold(patch, |patch, key| Value::Object(Map::from_iter([(key.clone(), patch)])))
@@ -26,14 +49,22 @@ impl Place {
     /// `problems` with pointers into the body: without the way to here. Pointers that lead elsewhere
     /// stay.
     pub(crate) fn in_body(&self, problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
-        let here = self.0.iter().fold(String::new(), |at, key| join(&at, key));
+        let here = self.keys.iter().fold(String::new(), |at, key| join(&at, key));
+        let moved = |pointer: &str| {
+            let field = self.fields.iter().find_map(|(body, settings)| {
+                Some(format!("{body}{}", pointer.strip_prefix(settings)?))
+            });
+            field.unwrap_or_else(|| pointer.to_owned())
+        };
+        let moved = |one: FieldProblem| FieldProblem { pointer: moved(&one.pointer), ..one };
         let inside = |problem: FieldProblem| match problem.pointer.strip_prefix(&here) {
-            Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
-                FieldProblem { pointer: pointer.to_owned(), ..problem }
+            Some("") => FieldProblem { pointer: self.name.to_owned(), ..problem },
+            Some(pointer) if pointer.starts_with('/') => {
+                FieldProblem { pointer: format!("{}{pointer}", self.inside), ..problem }
             }
             _ => problem,
         };
-        problems.into_iter().map(inside).collect()
+        problems.into_iter().map(moved).map(inside).collect()
     }
 }
 
@@ -47,7 +78,7 @@ pub(crate) fn pointer(path: &Path) -> String {
 }
 
 /// The pointer to `key` below `at`.
-fn join(at: &str, key: &str) -> String {
+pub(crate) fn join(at: &str, key: &str) -> String {
     format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
@@ -74,5 +105,12 @@ mod tests {
         let inside = place.in_body(wrong.map(problem).to_vec());
         let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/name", "", "/cameras/frontal/name", "/mqtt"]);
+        let named = place.named_in("/settings").in_body(wrong.map(problem).to_vec());
+        let pointers: Vec<_> = named.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/settings/name", "/id", "/cameras/frontal/name", "/mqtt"]);
+        let fields = Place::of_fields(&[("/name", "/node/name"), ("/servers", "/time/servers")]);
+        let inside = fields.in_body(["/time/servers/0", "/mqtt"].map(problem).to_vec());
+        let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/servers/0", "/mqtt"]);
     }
 }

@@ -1,8 +1,10 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod backups;
 mod jobs;
 mod live;
+mod machine;
 mod models;
 mod mqtt;
 mod past;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 use access::Access;
 use api::access::AuditEntry;
+use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::event::{Event, Kind, Phase};
 use api::problem::{FieldProblem, Problem};
 use api::resources::{Readiness, Stream, System};
@@ -27,8 +30,10 @@ use crate::certificate::Certificates;
 use crate::problem::Failure;
 
 pub use axum::body::Bytes;
+pub use backups::Backups;
 pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
+pub use machine::{LogQuery, LogSource, Machine};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use mqtt::MqttSession;
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
@@ -85,6 +90,10 @@ pub struct Ports {
     pub settings: Arc<dyn SettingsPort>,
     /// The machine.
     pub system: Arc<dyn SystemView>,
+    /// The machine below: network, clock, power, log, issues.
+    pub machine: Arc<dyn Machine>,
+    /// The backups.
+    pub backups: Arc<dyn Backups>,
     /// The media server's streams.
     pub streams: Arc<dyn Streams>,
     /// Those who watch them.
@@ -120,6 +129,16 @@ pub trait Cameras: Send + Sync + 'static {
 
     /// Newest counters of `camera`; `None`: no such camera. Zeros while it has none yet.
     fn stats(&self, camera: &str) -> Option<CameraStats>;
+
+    /// What `camera` can do; `None`: not known yet, or no such camera.
+    fn capabilities(&self, camera: &str) -> Option<CameraCapabilities>;
+
+    /// How long frames and events of `camera` take; `None`: no such camera. Zeros while there are none.
+    fn latency(&self, camera: &str) -> Option<CameraLatency>;
+
+    /// Has the process of `camera` replaced in order, for the user `by`; answers when that is under way.
+    /// `FailedPrecondition`: it is switched off.
+    fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()>;
 
     /// A JPEG of the newest frame of `camera`, at `quality` 1..=100. Unavailable while the camera
     /// shows nothing.

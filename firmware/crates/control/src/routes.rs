@@ -11,6 +11,8 @@
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
+//! | [`entries`] | cameras that come and go; zones, lines, privacy masks |
+//! | [`parts`] | image, encoder and overlay of a camera |
 //! | [`events`] | stored announcements, page by page |
 //! | [`past`] | stored tracks, counts over time |
 //! | [`seq`] | the number of an announcement, as a caller gives it |
@@ -19,23 +21,34 @@
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
+//! | [`machine`], [`power`] | name, network, clock; start anew, switch off, reset |
+//! | [`logs`], [`issues`], [`diagnostics`] | what happened, what is wrong, all of it in one file |
+//! | [`backups`] | settings and users, kept and restored |
 //! | [`settings`] | all settings, their revisions and their schema |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod backups;
 pub(crate) mod cameras;
 pub(crate) mod certificate;
 pub(crate) mod detector;
 pub(crate) mod device;
+pub(crate) mod diagnostics;
+pub(crate) mod entries;
 pub(crate) mod events;
 pub(crate) mod health;
+pub(crate) mod issues;
 pub(crate) mod jobs;
 pub(crate) mod live;
+pub(crate) mod logs;
+pub(crate) mod machine;
 pub(crate) mod models;
 pub(crate) mod mqtt;
 pub(crate) mod pages;
+pub(crate) mod parts;
 pub(crate) mod past;
+pub(crate) mod power;
 pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
@@ -69,10 +82,22 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(users::password))
         .routes(routes!(audit::list))
         .routes(routes!(certificate::get, certificate::put, certificate::delete))
-        .routes(routes!(cameras::list))
-        .routes(routes!(cameras::get, cameras::patch))
+        .routes(routes!(cameras::list, entries::create_camera))
+        .routes(routes!(cameras::get, cameras::patch, entries::delete_camera))
         .routes(routes!(cameras::snapshot))
         .routes(routes!(cameras::stats))
+        .routes(routes!(cameras::capabilities))
+        .routes(routes!(cameras::latency))
+        .routes(routes!(cameras::restart))
+        .routes(routes!(parts::image::get, parts::image::patch))
+        .routes(routes!(parts::encoder::get, parts::encoder::patch))
+        .routes(routes!(parts::overlay::get, parts::overlay::patch))
+        .routes(routes!(entries::zones::list, entries::zones::create))
+        .routes(routes!(entries::zones::get, entries::zones::put, entries::zones::delete))
+        .routes(routes!(entries::lines::list, entries::lines::create))
+        .routes(routes!(entries::lines::get, entries::lines::put, entries::lines::delete))
+        .routes(routes!(entries::masks::list, entries::masks::create))
+        .routes(routes!(entries::masks::get, entries::masks::put, entries::masks::delete))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(settings::confirm))
         .routes(routes!(settings::rollback))
@@ -110,7 +135,21 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(mqtt::outbox))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
-        .routes(routes!(device::system))
+        .routes(routes!(device::system, machine::patch))
+        .routes(routes!(machine::network, machine::put_network))
+        .routes(routes!(machine::time, machine::put_time))
+        .routes(routes!(power::reboot))
+        .routes(routes!(power::shut_down))
+        .routes(routes!(power::factory_reset))
+        .routes(routes!(logs::get))
+        .routes(routes!(logs::follow))
+        .routes(routes!(diagnostics::get))
+        .routes(routes!(issues::list))
+        .routes(routes!(issues::fix))
+        .routes(routes!(backups::list, backups::create))
+        .routes(routes!(backups::restore))
+        .routes(routes!(backups::get, backups::delete))
+        .routes(routes!(backups::file))
         .routes(routes!(device::version))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

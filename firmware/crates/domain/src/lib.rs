@@ -13,8 +13,10 @@
 //! | [`motion`] | whether a frame shows anything new |
 //! | [`track`] | one followed object, and what a step of the tracker yields |
 //! | [`tracker`] | detections of frame after frame → tracks |
+//! | [`outline`] | what is the outline of an area |
 //! | [`zones`] | areas of the picture: shape, and the stay of an object in one |
 //! | [`lines`] | lines across the picture: sides, and the crossing by an object |
+//! | [`masks`] | privacy masks: areas that nobody gets to see |
 //! | [`scope`] | whom a zone or line looks at, and when |
 //! | [`schedule`] | weekly time windows in local time, which comes in as data |
 //! | [`crowding`] | too many in a zone for too long |
@@ -40,8 +42,10 @@ pub mod happening;
 pub mod history;
 mod leaving;
 pub mod lines;
+pub mod masks;
 pub mod motion;
 mod object;
+pub mod outline;
 pub mod rules;
 pub mod schedule;
 pub mod scope;
@@ -60,7 +64,9 @@ pub use happening::{
     Counts, EndReason, Happening, HappeningKind, LineCount, ObjectSnapshot, ObjectZones, ZoneCount,
 };
 pub use lines::{Crossings, Direction, Line, LineError, LineId, LineTotals};
+pub use masks::PrivacyMask;
 pub use motion::{MotionGate, MotionParams};
+pub use outline::OutlineError;
 pub use rules::{RuleParams, Rules};
 pub use schedule::{LocalClock, Schedule, WeekMinute};
 pub use scope::{Scope, SizeRange};

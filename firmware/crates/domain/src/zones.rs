@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::crowding::Crowding;
 use crate::exact::{self, Spot};
 use crate::geometry::Point;
+use crate::outline::{self, OutlineError};
 use crate::scope::Scope;
 
 /// Name of a zone, unique within a camera. Cheap to clone.
@@ -31,61 +32,14 @@ impl fmt::Display for ZoneId {
     }
 }
 
-/// Why a polygon is no zone. Corners are numbered from 0.
+/// Why a polygon is no zone.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ZoneError {
-    /// It has fewer than three corners.
-    #[error("zone {zone} has {count} corners; draw at least 3")]
-    TooFewCorners {
-        /// The zone.
-        zone: ZoneId,
-        /// Its corners.
-        count: usize,
-    },
-    /// A corner lies outside the picture or is no number.
-    #[error(
-        "corner {corner} of zone {zone} is at {x},{y}, outside the picture; \
-         give shares of its width and height, 0 to 1"
-    )]
-    CornerOutside {
-        /// The zone.
-        zone: ZoneId,
-        /// The first such corner.
-        corner: usize,
-        /// Its x.
-        x: f32,
-        /// Its y.
-        y: f32,
-    },
-    /// Two corners that follow each other are the same point.
-    #[error("corners {corner} and {next} of zone {zone} are the same point; remove one of them")]
-    RepeatedCorner {
-        /// The zone.
-        zone: ZoneId,
-        /// The first of the two.
-        corner: usize,
-        /// The second of the two.
-        next: usize,
-    },
-    /// All corners lie on one line.
-    #[error("zone {zone} has no area: its corners lie on one line; move one of them off it")]
-    NoArea {
-        /// The zone.
-        zone: ZoneId,
-    },
-    /// Two edges meet where they must not.
-    #[error(
-        "zone {zone} crosses itself: the edge from corner {edge} meets the edge from corner \
-         {other}; give the corners in the order in which you walk around the zone"
-    )]
-    SelfIntersecting {
-        /// The zone.
-        zone: ZoneId,
-        /// Corner at which the first edge begins.
-        edge: usize,
-        /// Corner at which the second edge begins.
-        other: usize,
-    },
+#[error("zone {zone}: {reason}")]
+pub struct ZoneError {
+    /// The zone.
+    pub zone: ZoneId,
+    /// What is wrong with its outline.
+    pub reason: OutlineError,
 }
 
 /// An area of the picture. An object comes in with the middle of the lower edge of its box, edges
@@ -123,7 +77,8 @@ impl Zone {
     /// # Errors
     /// When `polygon` is not the outline of an area of the picture: says which corner or edge.
     pub fn new(id: ZoneId, polygon: Vec<Point>) -> Result<Self, ZoneError> {
-        let corners = checked(&id, &polygon)?;
+        let corners =
+            outline::checked(&polygon).map_err(|reason| ZoneError { zone: id.clone(), reason })?;
         Ok(Self {
             id,
             polygon,
@@ -164,49 +119,6 @@ impl Zone {
     pub(crate) fn is_in_place_of(&self, other: &Self) -> bool {
         self.id == other.id && self.corners == other.corners
     }
-}
-
-/// The corners of `polygon` on the grid, when they are the outline of an area.
-fn checked(zone: &ZoneId, polygon: &[Point]) -> Result<Vec<Spot>, ZoneError> {
-    let zone = || zone.clone();
-    let count = polygon.len();
-    if count < 3 {
-        return Err(ZoneError::TooFewCorners { zone: zone(), count });
-    }
-    let mut corners = Vec::with_capacity(count);
-    for (corner, point) in polygon.iter().enumerate() {
-        let in_picture = (0.0..=1.0).contains(&point.x) && (0.0..=1.0).contains(&point.y);
-        match Spot::of(*point).filter(|_| in_picture) {
-            Some(spot) => corners.push(spot),
-            None => {
-                let Point { x, y } = *point;
-                return Err(ZoneError::CornerOutside { zone: zone(), corner, x, y });
-            }
-        }
-    }
-    let edges: Vec<(Spot, Spot)> = exact::edges(&corners).collect();
-    if let Some(corner) = edges.iter().position(|(a, b)| a == b) {
-        return Err(ZoneError::RepeatedCorner { zone: zone(), corner, next: (corner + 1) % count });
-    }
-    if corners.iter().all(|&corner| exact::turn(corners[0], corners[1], corner) == 0) {
-        return Err(ZoneError::NoArea { zone: zone() });
-    }
-    for (edge, &(a, b)) in edges.iter().enumerate() {
-        for (other, &(c, d)) in edges.iter().enumerate().skip(edge + 1) {
-            // Neighbours share a corner; they may not run back over each other.
-            let meet = if b == c {
-                exact::on_segment(a, b, d) || exact::on_segment(c, d, a)
-            } else if d == a {
-                exact::on_segment(a, b, c) || exact::on_segment(c, d, b)
-            } else {
-                exact::segments_meet(a, b, c, d)
-            };
-            if meet {
-                return Err(ZoneError::SelfIntersecting { zone: zone(), edge, other });
-            }
-        }
-    }
-    Ok(corners)
 }
 
 /// What a frame changed in the presence of an object in a zone.
@@ -335,25 +247,28 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_zone_the_reason_and_the_way_out() {
-        assert_eq!(refused(&[(0.1, 0.1), (0.9, 0.1)]), "zone drive has 2 corners; draw at least 3");
+        assert_eq!(
+            refused(&[(0.1, 0.1), (0.9, 0.1)]),
+            "zone drive: there are 2 corners; draw at least 3"
+        );
         assert_eq!(
             refused(&[(0.1, 0.1), (640.0, 0.1), (0.5, 0.5)]),
-            "corner 1 of zone drive is at 640,0.1, outside the picture; \
+            "zone drive: corner 1 is at 640,0.1, outside the picture; \
              give shares of its width and height, 0 to 1"
         );
         assert!(refused(&[(0.1, f32::NAN), (0.9, 0.1), (0.5, 0.5)]).contains("corner 0"));
         assert_eq!(
             refused(&[(0.1, 0.1), (0.9, 0.1), (0.5, 0.5), (0.1, 0.1)]),
-            "corners 3 and 0 of zone drive are the same point; remove one of them"
+            "zone drive: corners 3 and 0 are the same point; remove one of them"
         );
         assert_eq!(
             refused(&[(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)]),
-            "zone drive has no area: its corners lie on one line; move one of them off it"
+            "zone drive: there is no area: the corners lie on one line; move one of them off it"
         );
         assert_eq!(
             refused(&[(0.1, 0.1), (0.9, 0.9), (0.9, 0.1), (0.1, 0.9)]),
-            "zone drive crosses itself: the edge from corner 0 meets the edge from corner 2; \
-             give the corners in the order in which you walk around the zone"
+            "zone drive: the outline crosses itself: the edge from corner 0 meets the edge from \
+             corner 2; give the corners in the order in which you walk around the area"
         );
     }
 

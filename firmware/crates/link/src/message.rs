@@ -1,5 +1,6 @@
 //! What `edgecamd` and a camera process say to each other.
 
+use api::capabilities::CameraCapabilities;
 use api::event::{CrowdingState, EndReason, EventType, LineCrossing, ModelRef, Object, Zones};
 use api::governor::GovernorStep;
 use api::manifest::ModelManifest;
@@ -101,6 +102,8 @@ pub enum FromCamera {
         pipeline: Option<PipelineStatus>,
         /// The detector.
         detector: Box<DetectorStatus>,
+        /// What the camera can do; null until its pipeline runs.
+        capabilities: Option<Box<CameraCapabilities>>,
     },
     /// Counters and rates, twice a second; also the sign of life of the process.
     Stats(Box<CameraStats>),

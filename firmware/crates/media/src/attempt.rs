@@ -14,9 +14,10 @@ use crate::blame::{Blame, Place};
 use crate::build::{self, Built, SourceBin};
 use crate::clip::{CLIP_END, Loop};
 use crate::error::MediaError;
-use crate::event::{MediaEvent, Running};
+use crate::event::{Capabilities, EncoderRung, MediaEvent, Running};
 use crate::fanout::EncodedFrame;
 use crate::feed::{self, Feed};
+use crate::image;
 use crate::overlay::hook::OverlayHook;
 use crate::plan::{PipelinePlan, RungPlan, SourceKind};
 use crate::probe;
@@ -57,6 +58,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) plan: &'a PipelinePlan,
     pub(crate) rung: &'a RungPlan,
     pub(crate) rung_reason: String,
+    /// All rungs, best first, with what is wrong with them.
+    pub(crate) encoders: Vec<(EncoderRung, Option<String>)>,
     /// Whether another rung could be tried after this one.
     pub(crate) more_rungs: bool,
     pub(crate) blame: &'a Blame,
@@ -95,6 +98,7 @@ impl Attempt<'_> {
         };
         let outcome = self.watch(&mut playing);
         lock(&self.shared.encoder).take();
+        self.shared.set_source(None);
         tear_down(&playing.built.pipeline);
         if let Some(feeder) = playing.feeder.take() {
             // The pipeline that it fed is down: it ends with its current frame.
@@ -130,6 +134,7 @@ impl Attempt<'_> {
         let base_time = duration(clock.time()) + lead;
         built.pipeline.set_base_time(clock_time(base_time));
         self.attach(&built, base_time);
+        shared.set_source(built.source.bin.by_name("source"));
         let source = built.source.share();
         let passes = match self.plan.source {
             SourceKind::Clip { looped: true } => Some(Loop::new(&built, source, &self.rung.source)),
@@ -251,6 +256,15 @@ impl Attempt<'_> {
         }
     }
 
+    fn capabilities(&self, built: &Built) -> Capabilities {
+        let source = built.source.bin.by_name("source");
+        Capabilities {
+            controls: image::controls(source.as_ref()),
+            modes: image::modes(source.as_ref()),
+            encoders: self.encoders.clone(),
+        }
+    }
+
     fn tell_running(&self, built: &Built) {
         let caps = built.overlay_pad.current_caps();
         let info = caps.and_then(|caps| gst_video::VideoInfo::from_caps(&caps).ok());
@@ -265,6 +279,7 @@ impl Attempt<'_> {
             rung_reason: self.rung_reason.clone(),
             size,
             fps,
+            capabilities: self.capabilities(built),
         }));
     }
 }

@@ -23,6 +23,7 @@ const ELEMENTS: &[(&str, &str)] = &[
     ("v4l2h264enc", "gstreamer1.0-plugins-good"),
     ("v4l2src", "gstreamer1.0-plugins-good"),
     ("videoconvertscale", "gstreamer1.0-plugins-base"),
+    ("videoflip", "gstreamer1.0-plugins-good"),
     ("videorate", "gstreamer1.0-plugins-base"),
     ("x264enc", "gstreamer1.0-plugins-ugly"),
 ];

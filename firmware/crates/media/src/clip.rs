@@ -15,7 +15,7 @@ use gstreamer_video as gst_video;
 use crate::build::{Built, SourceBin, source_bin};
 use crate::error::MediaError;
 use crate::plan::ElementSpec;
-use crate::probe::{self, OnFrame};
+use crate::probe::{self, OnFrame, Pass};
 use crate::shared::lock;
 use crate::timeline::{clock_time, duration};
 
@@ -45,7 +45,12 @@ struct EndOfLast {
 }
 
 impl OnFrame for EndOfLast {
-    fn frame(&mut self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo, time: Duration) {
+    fn frame(
+        &mut self,
+        buffer: &mut gst::Buffer,
+        info: &gst_video::VideoInfo,
+        time: Duration,
+    ) -> Pass {
         let lasts = buffer.duration().map(duration).filter(|lasts| !lasts.is_zero());
         let nominal = || {
             let fps = info.fps();
@@ -56,6 +61,7 @@ impl OnFrame for EndOfLast {
         let lasts = lasts.or_else(nominal).unwrap_or_else(|| time.saturating_sub(self.last));
         self.last = time;
         *lock(&self.end) = time + lasts;
+        Pass::Yes
     }
 }
 

@@ -51,6 +51,41 @@ pub struct Running {
     pub size: Size,
     /// Nominal frames per second; 0 where the source does not say.
     pub fps: f64,
+    /// What the camera can do beside.
+    pub capabilities: Capabilities,
+}
+
+/// What a camera can do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Capabilities {
+    /// Settings of `image`.
+    pub controls: Vec<ImageControl>,
+    /// Sizes and rates that the source offers; empty where it takes any, or gives what it gives.
+    pub modes: Vec<VideoMode>,
+    /// The encoder ladder, best first, with why a rung cannot be used.
+    pub encoders: Vec<(EncoderRung, Option<String>)>,
+}
+
+/// A setting of `image`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageControl {
+    /// Its name.
+    pub setting: String,
+    /// Whether the source takes it over.
+    pub supported: bool,
+    /// Least and greatest value; `None` where it is no number.
+    pub range: Option<(f32, f32)>,
+}
+
+/// A size of the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VideoMode {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Most frames per second; `None` where the source does not say.
+    pub max_fps: Option<f32>,
 }
 
 /// What a pipeline reports, in order.

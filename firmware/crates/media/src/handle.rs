@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::slot::Slot;
-use config::{CameraConfig, OverlayConfig};
-use domain::Frame;
+use config::{CameraConfig, ImageControls, OverlayConfig};
+use domain::{Frame, PrivacyMask};
 use url::Url;
 
 use crate::fanout::EncodedFanout;
@@ -83,8 +83,7 @@ impl Pipeline {
         gstreamer::init().map_err(MediaError::Init)?;
         let plan = PipelinePlan::choose(config, board, options.tap, pace)?;
         let (sender, events) = mpsc::channel();
-        let kbps = config.encoder.bitrate_kbps;
-        let shared = Arc::new(Shared::new(options.frames, config.overlay, kbps, sender));
+        let shared = Arc::new(Shared::new(options.frames, config, sender));
         shared.overlay.set_marks(&config.name, &config.zones, &config.lines);
         let ladder = LadderFile::open(options.state_dir.as_deref());
         let runner = Runner::new(plan, config, ladder, Arc::clone(&shared));
@@ -127,7 +126,7 @@ impl PipelineHandle {
     /// # Errors
     /// When there is no picture yet.
     pub fn snapshot(&self, quality: u8) -> Result<Vec<u8>, MediaError> {
-        let picture = lock(&self.0.shared.picture).clone().ok_or(MediaError::NoPicture)?;
+        let picture = self.0.shared.picture().ok_or(MediaError::NoPicture)?;
         snapshot::jpeg(&picture, quality)
     }
 
@@ -139,6 +138,17 @@ impl PipelineHandle {
     /// Changes what is drawn from the next frame on.
     pub fn set_overlay_config(&self, config: OverlayConfig) {
         *lock(&self.0.shared.overlay_config) = config;
+    }
+
+    /// Puts `masks` on every frame from the next one on, and on the newest picture: when this returns,
+    /// nothing comes out any more without them but what the encoder has already.
+    pub fn set_masks(&self, masks: &[PrivacyMask]) {
+        self.0.shared.set_masks(masks);
+    }
+
+    /// Tells the source how to take pictures. What it has no control for is left out.
+    pub fn set_image(&self, controls: &ImageControls) {
+        self.0.shared.set_image(controls);
     }
 
     /// Asks the encoder for a key frame.
@@ -189,7 +199,7 @@ impl Inner {
             }
         }
         self.shared.frames.close();
-        lock(&self.shared.picture).take();
+        self.shared.forget_picture();
     }
 }
 

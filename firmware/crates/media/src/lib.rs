@@ -8,6 +8,8 @@
 //! | `run` | the pipeline's life: states, retries, encoder rungs |
 //! | [`ladder`] | which encoder rungs failed here before, kept over restarts |
 //! | `tap` | frames for the detector into the latest-wins slot |
+//! | `image` | what a source is told about taking pictures |
+//! | [`masks`] | privacy masks on pictures |
 //! | [`overlay`] | what is drawn on the picture, in place on its planes |
 //! | [`fanout`] | encoded frames to any number of takers |
 //! | `publish` | one taker: the RTSP session with the media server |
@@ -17,7 +19,7 @@
 //! (the generated source), and GStreamer's own streaming threads.
 //!
 //! Invariants: the tap never blocks; the video branch never waits for whoever takes frames, nor
-//! for the media server; a source or a server that comes back is found again; a stop ends within
+//! for the media server; no frame passes without its privacy masks; a source or a server that comes back is found again; a stop ends within
 //! [`STOP_DEADLINE`] even when an element hangs.
 
 #[cfg(test)]
@@ -37,7 +39,9 @@ pub mod event;
 pub mod fanout;
 mod feed;
 pub mod handle;
+mod image;
 pub mod ladder;
+pub mod masks;
 pub mod overlay;
 pub mod plan;
 mod probe;
@@ -52,7 +56,7 @@ mod timeline;
 
 pub use board::{Board, BoardKind};
 pub use error::MediaError;
-pub use event::{EncoderRung, MediaEvent, Running};
+pub use event::{Capabilities, EncoderRung, ImageControl, MediaEvent, Running, VideoMode};
 pub use fanout::{EncodedFanout, EncodedFrame, EncodedFrames};
 pub use handle::{Pipeline, PipelineHandle, PipelineOptions, STOP_DEADLINE};
 pub use overlay::{OverlayBox, OverlayHandle, OverlayScene};

@@ -7,7 +7,7 @@ use config::CameraConfig;
 
 use crate::attempt::{Attempt, Outcome};
 use crate::blame::Blame;
-use crate::event::MediaEvent;
+use crate::event::{EncoderRung, MediaEvent};
 use crate::ladder::LadderFile;
 use crate::plan::{PipelinePlan, RungPlan, key_frame_period};
 use crate::shared::Shared;
@@ -122,12 +122,23 @@ impl Runner {
             plan: &self.plan,
             rung: &self.plan.rungs[index],
             rung_reason: self.reason_for(index),
+            encoders: self.encoders(),
             more_rungs: index + 1 < self.plan.rungs.len(),
             blame: &self.blame,
             key_interval: self.key_interval,
             key_frame_period: self.key_frame_period,
             shared: &self.shared,
         }
+    }
+
+    /// All rungs, best first, with what is wrong with them.
+    fn encoders(&self) -> Vec<(EncoderRung, Option<String>)> {
+        let there = self.plan.rungs.iter().enumerate();
+        let mut all: Vec<_> =
+            there.map(|(index, plan)| (plan.rung, self.trouble_with(index))).collect();
+        all.extend(self.plan.missing.iter().map(|one| (one.rung, Some(one.reason.clone()))));
+        all.sort_by_key(|(rung, _)| *rung);
+        all
     }
 
     /// Why this rung and no better one.

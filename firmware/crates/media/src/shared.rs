@@ -3,19 +3,22 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::slot::Slot;
-use config::OverlayConfig;
-use domain::Frame;
+use config::{CameraConfig, ImageControls, OverlayConfig};
+use domain::{Frame, PrivacyMask, Size};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 
 use crate::event::{EncoderRung, MediaEvent};
 use crate::fanout::EncodedFanout;
+use crate::image;
+use crate::masks::{Masks, Stencil};
 use crate::overlay::OverlayHandle;
+use crate::overlay::hook::{colorimetry, with_canvas};
 use crate::plan::v4l2_controls;
 use crate::stats::Counters;
 use crate::timeline::Timeline;
@@ -39,6 +42,20 @@ pub(crate) struct Picture {
     pub(crate) info: gst_video::VideoInfo,
 }
 
+impl Picture {
+    /// The same under `masks`; `None`: they cannot be painted on it.
+    fn masked(&self, masks: &Masks) -> Option<Self> {
+        // The encoder may still read this one.
+        let mut buffer = self.buffer.copy_deep().ok()?;
+        let size = Size::new(self.info.width(), self.info.height());
+        let stencil = Stencil::new(masks, size);
+        let painted = with_canvas(buffer.get_mut()?, &self.info, |canvas| {
+            stencil.paint(canvas, colorimetry(&self.info).full_range);
+        });
+        painted.then(|| Self { buffer, info: self.info.clone() })
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) timeline: Timeline,
@@ -46,9 +63,14 @@ pub(crate) struct Shared {
     pub(crate) fanout: EncodedFanout,
     pub(crate) overlay: OverlayHandle,
     pub(crate) overlay_config: Mutex<OverlayConfig>,
+    /// What nobody gets to see. Where `picture` is locked as well, that comes first.
+    masks: Mutex<Masks>,
+    image: Mutex<ImageControls>,
+    /// What pictures come from, while there is a pipeline.
+    pub(crate) source: Mutex<Option<gst::Element>>,
     pub(crate) bitrate_kbps: AtomicU32,
     pub(crate) encoder: Mutex<Option<LiveEncoder>>,
-    pub(crate) picture: Mutex<Option<Picture>>,
+    picture: Mutex<Option<Picture>>,
     /// Presentation time and truth of the newest generated frames, oldest first.
     pub(crate) truths: Mutex<VecDeque<(Duration, Vec<Truth>)>>,
     pub(crate) events: Mutex<Sender<MediaEvent>>,
@@ -59,8 +81,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         frames: Slot<Frame>,
-        overlay_config: OverlayConfig,
-        bitrate_kbps: u32,
+        camera: &CameraConfig,
         events: Sender<MediaEvent>,
     ) -> Self {
         Self {
@@ -69,8 +90,11 @@ impl Shared {
             frames,
             fanout: EncodedFanout::default(),
             overlay: OverlayHandle::default(),
-            overlay_config: Mutex::new(overlay_config),
-            bitrate_kbps: AtomicU32::new(bitrate_kbps),
+            overlay_config: Mutex::new(camera.overlay),
+            masks: Mutex::new(camera.masks.as_slice().into()),
+            image: Mutex::new(camera.image.controls.clone()),
+            source: Mutex::default(),
+            bitrate_kbps: AtomicU32::new(camera.encoder.bitrate_kbps),
             encoder: Mutex::default(),
             picture: Mutex::default(),
             truths: Mutex::default(),
@@ -122,6 +146,56 @@ impl Shared {
         self.bitrate_kbps.store(kbps, Ordering::Relaxed);
         if let Some(live) = lock(&self.encoder).as_ref() {
             live.set_bitrate(kbps);
+        }
+    }
+
+    /// The masks of frames from now on.
+    pub(crate) fn masks(&self) -> Masks {
+        lock(&self.masks).clone()
+    }
+
+    /// Puts `masks` on every frame from now on, and on the picture that is kept.
+    pub(crate) fn set_masks(&self, masks: &[PrivacyMask]) {
+        let mut picture = lock(&self.picture);
+        let mut now = lock(&self.masks);
+        if **now == *masks {
+            return;
+        }
+        *now = masks.into();
+        *picture = picture.as_ref().and_then(|picture| picture.masked(&now));
+    }
+
+    /// Keeps `picture`, which was drawn on under `masks`, unless there are others by now.
+    pub(crate) fn keep_picture(&self, picture: Picture, masks: &Masks) {
+        let mut kept = lock(&self.picture);
+        if Arc::ptr_eq(masks, &lock(&self.masks)) {
+            *kept = Some(picture);
+        }
+    }
+
+    /// The newest picture.
+    pub(crate) fn picture(&self) -> Option<Picture> {
+        lock(&self.picture).clone()
+    }
+
+    /// Keeps no picture any more.
+    pub(crate) fn forget_picture(&self) {
+        lock(&self.picture).take();
+    }
+
+    /// `source` gives pictures from now on, as it was told to.
+    pub(crate) fn set_source(&self, source: Option<gst::Element>) {
+        if let Some(source) = &source {
+            image::apply(source, None, &lock(&self.image));
+        }
+        *lock(&self.source) = source;
+    }
+
+    /// Tells the source how to take pictures, now and for pipelines to come.
+    pub(crate) fn set_image(&self, controls: &ImageControls) {
+        let old = std::mem::replace(&mut *lock(&self.image), controls.clone());
+        if let Some(source) = lock(&self.source).as_ref() {
+            image::apply(source, Some(&old), controls);
         }
     }
 

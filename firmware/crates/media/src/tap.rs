@@ -17,7 +17,8 @@ use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
 
-use crate::probe::OnFrame;
+use crate::masks::Stencil;
+use crate::probe::{OnFrame, Pass};
 use crate::shared::Shared;
 use crate::timeline::Timeline;
 
@@ -31,6 +32,8 @@ pub(crate) struct Tap {
     converter: Option<Converter>,
     /// Storage of a frame that nobody took, to be used again.
     spare: Option<Vec<u8>>,
+    /// Where privacy masks lie on the frames.
+    stencil: Option<Stencil>,
     /// Running time of the frame before.
     last: Option<Duration>,
 }
@@ -52,6 +55,7 @@ impl Tap {
             source_size: None,
             converter: None,
             spare: None,
+            stencil: None,
             last: None,
         }
     }
@@ -109,7 +113,7 @@ impl Tap {
                 (PixelFormat::I420, colours(&converter.to))
             }
         };
-        Some(Frame {
+        let mut frame = Frame {
             seq,
             pts: self.shared.timeline.pts(self.base_time, time),
             captured: Timeline::captured(self.base_time, time),
@@ -119,13 +123,24 @@ impl Tap {
             format,
             colours,
             data: std::mem::take(data),
-        })
+        };
+        let masks = self.shared.masks();
+        if !masks.is_empty() {
+            Stencil::of(&mut self.stencil, &masks, size).paint_frame(&mut frame)?;
+        }
+        Some(frame)
     }
 }
 
 impl OnFrame for Tap {
-    fn frame(&mut self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo, time: Duration) {
+    fn frame(
+        &mut self,
+        buffer: &mut gst::Buffer,
+        info: &gst_video::VideoInfo,
+        time: Duration,
+    ) -> Pass {
         self.take(buffer, info, time);
+        Pass::Yes
     }
 }
 
@@ -217,17 +232,20 @@ mod tests {
     use std::sync::mpsc;
 
     use base::slot::Taken;
-    use config::{Draw, OverlayConfig};
+    use config::CameraConfig;
+    use domain::{Point, PrivacyMask};
 
     use super::*;
+    use crate::support::scene;
 
     fn tap() -> (Tap, Slot<Frame>) {
+        tap_of(&scene())
+    }
+
+    fn tap_of(camera: &CameraConfig) -> (Tap, Slot<Frame>) {
         gst::init().unwrap();
-        let off = Draw::Off;
-        let (boxes, labels, zones, timestamp, max_age) = (off, off, off, off, Duration::ZERO);
-        let overlay = OverlayConfig { boxes, labels, zones, timestamp, max_age };
         let slot = Slot::default();
-        let shared = Shared::new(slot.clone(), overlay, 1000, mpsc::channel().0);
+        let shared = Shared::new(slot.clone(), camera, mpsc::channel().0);
         (Tap::new(&Arc::new(shared), Duration::ZERO), slot)
     }
 
@@ -276,6 +294,28 @@ mod tests {
             assert_eq!(frame.data.len(), format.bytes(frame.size));
             assert!(!frame.data.contains(&255), "{format:?}");
             assert_eq!((frame.data[0], frame.colours.matrix), (0, Matrix::Bt709));
+            slot.give_back(frame);
+        }
+    }
+
+    #[test]
+    fn the_detector_gets_no_pixel_that_is_masked_whatever_the_format() {
+        let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)];
+        let polygon = corners.map(|(x, y)| Point::new(x, y)).to_vec();
+        let camera = CameraConfig { masks: vec![PrivacyMask::new(polygon).unwrap()], ..scene() };
+        let (mut tap, slot) = tap_of(&camera);
+        for (format, black) in [
+            (gst_video::VideoFormat::I420, 16),
+            (gst_video::VideoFormat::Nv12, 16),
+            (gst_video::VideoFormat::Yuy2, 16),
+            (gst_video::VideoFormat::Bgr, 0),
+        ] {
+            let info = gst_video::VideoInfo::builder(format, 34, 6).build().unwrap();
+            let buffer = gst::Buffer::from_slice(vec![90; info.size()]);
+            tap.take(&buffer, &info, Duration::ZERO);
+            let frame = taken(&slot);
+            assert!(frame.data[..34 * 6].iter().all(|luma| *luma == black), "{format:?}");
+            assert!(!frame.data.contains(&90), "{format:?}");
             slot.give_back(frame);
         }
     }

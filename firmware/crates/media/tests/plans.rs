@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{CameraConfig, EncoderLadder, Source, VideoConfig};
+use config::{CameraConfig, EncoderLadder, Orientation, Rotation, Source, VideoConfig};
 use domain::Size;
 use media::plan::PlanError;
 use media::{Board, BoardKind, EncoderRung, Pace, PipelinePlan, TapFit};
@@ -120,6 +120,28 @@ fn a_camera_that_does_not_detect_has_a_tap_for_when_it_does() {
     camera.detector.enabled = false;
     assert_eq!(choose(&camera, &board(BoardKind::Rpi4)).unwrap(), detecting);
     assert!(detecting.low_res.is_some());
+}
+
+#[test]
+fn a_picture_is_turned_behind_everything_else_and_its_price_is_told() {
+    let directions = [
+        (Rotation::None, true, "horiz"),
+        (Rotation::Quarter, false, "90r"),
+        (Rotation::Quarter, true, "ul-lr"),
+        (Rotation::Half, false, "180"),
+        (Rotation::Half, true, "vert"),
+        (Rotation::ThreeQuarters, false, "90l"),
+        (Rotation::ThreeQuarters, true, "ur-ll"),
+    ];
+    for (rotation, mirror, direction) in directions {
+        let mut camera = support::camera(Source::Libcamera { name: None });
+        camera.image.orientation = Orientation { rotation, mirror };
+        let plan = choose(&camera, &board(BoardKind::Rpi4)).unwrap();
+        let last = plan.rungs[0].source.last().unwrap().to_string();
+        assert_eq!(last, format!("videoflip name=flip video-direction={direction}"));
+        assert_eq!((plan.rungs[0].rung, plan.low_res), (EncoderRung::V4l2Mmap, None));
+        assert!(plan.missing[0].reason.contains("turns the picture"), "{}", plan.missing[0].reason);
+    }
 }
 
 #[test]

@@ -53,7 +53,8 @@ impl CameraTask {
                 if !was {
                     self.enter(CameraPhase::Starting, None);
                 }
-                child.restart(Restart::Politely, reason).await;
+                // With another source it may belong into another unit.
+                child.replace(self.starter.spec(&self.order), Restart::Politely, reason).await;
             }
             (None, true) => {
                 self.enter(CameraPhase::Starting, None);
@@ -76,6 +77,16 @@ impl CameraTask {
             // A link that breaks is reported by its reading side.
             let _ = process.sender.send(&ToCamera::Watch { tracks }, &[]).await;
         }
+    }
+
+    /// Replaces the process.
+    async fn restart(&mut self, reason: &str) -> Result<(), CameraError> {
+        let Some(child) = self.child.clone().filter(|_| self.is_enabled()) else {
+            let detail = "the camera is switched off; switch it on with `enabled`";
+            return Err(CameraError::new(ErrorKind::FailedPrecondition, detail));
+        };
+        child.restart(Restart::Politely, reason).await;
+        Ok(())
     }
 
     pub(super) fn on_snapshot(&mut self, request: u64, error: Option<String>, jpeg: Vec<u8>) {
@@ -124,6 +135,10 @@ impl CameraTask {
         }
         if matches!(request, Request::Watch) {
             return self.watch_tracks().await;
+        }
+        if let Request::Restart { reason, answer } = request {
+            let _ = answer.send(self.restart(&reason).await);
+            return;
         }
         let Some((message, open)) = Open::new(number, request) else {
             return self.ask_for_key_frame().await;

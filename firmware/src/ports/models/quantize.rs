@@ -86,15 +86,14 @@ fn plan(port: &ModelPort, name: &str, how: &QuantizeModel) -> Result<Plan, PortE
 
 /// The camera `id`, or the first that runs.
 fn camera(port: &ModelPort, id: Option<&str>) -> Result<CameraHandle, PortError> {
-    let mut all = port.cameras.iter();
     let found = match id {
         Some(id) => port.cameras.get(id),
         None => {
             let runs = |camera: &CameraHandle| camera.view().status.phase == CameraPhase::Running;
-            all.find(|(_, camera)| runs(camera)).map(|(_, camera)| camera)
+            port.cameras.all().values().find(|camera| runs(camera)).cloned()
         }
     };
-    found.cloned().ok_or_else(|| {
+    found.ok_or_else(|| {
         PortError::new(ErrorKind::Unavailable, "no camera runs whose pictures could be taken")
     })
 }

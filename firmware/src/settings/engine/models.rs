@@ -61,11 +61,11 @@ impl Engine {
         let in_use = if named || chosen.is_some_and(|chosen| chosen.name == name) {
             Some("the settings choose it; choose another one first".to_owned())
         } else {
-            let runs = |(id, camera): (&str, &crate::cameras::CameraHandle)| {
+            let runs = |(id, camera): (&String, &crate::cameras::CameraHandle)| {
                 let detector = &camera.view().status.detector;
-                (detector.running && detector.model == name).then(|| id.to_owned())
+                (detector.running && detector.model == name).then(|| id.clone())
             };
-            let camera = self.0.cameras.iter().find_map(runs);
+            let camera = self.0.cameras.all().iter().find_map(runs);
             camera.map(|camera| format!("the camera {camera} runs it at this moment"))
         };
         in_use.map_or(Ok(()), |why| {

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Mutex as StdMutex;
 
-use config::{HostFacts, Layers};
+use config::{Entry, HostFacts, Layers};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::cameras::{CameraError, Request};
 use crate::models::ModelKeeper;
+use crate::units::Units;
 
 /// What a camera was asked: how, and with which `governor.calm_s`.
 type Asked = Arc<StdMutex<Vec<(&'static str, f32)>>>;
@@ -49,14 +50,19 @@ fn engine(data: &Path, cameras: Cameras) -> Engine {
     let sources = Sources::read(&Layers { host, set, ..Layers::default() });
     let revisions = Revisions::open(data).unwrap();
     let made = revisions.settings();
-    let settings = sources.load(&made).unwrap().settings;
+    let loaded = sources.load(&made).unwrap();
+    let hands = Hands::new(&Units::default(), &loaded.config);
+    let settings = loaded.settings;
     let library = ModelLibrary::open(data).unwrap();
     let wanted = library.chosen(&settings.detector).unwrap();
     let (_, models, choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
     let orders = OrderMaker::new(library.clone(), choice, data, None);
     let (revision, settings) = (revisions.number(), Arc::new(settings));
     let live = LiveSettings::new(InForce { revision, settings, made: Arc::new(made) });
-    Engine::new(Parts { sources, revisions, library, models, orders, cameras, live })
+    let media_server = None;
+    let parts =
+        Parts { sources, revisions, library, models, orders, cameras, media_server, live, hands };
+    Engine::new(parts)
 }
 
 fn calm(seconds: f32) -> ChangeRequest {
@@ -71,7 +77,7 @@ fn calm(seconds: f32) -> ChangeRequest {
 
 fn two() -> (TempDir, Engine, [mpsc::Receiver<Request>; 2]) {
     let data = tempfile::tempdir().unwrap();
-    let (cameras, asked) = Cameras::without_tasks(["front", "yard"]);
+    let (cameras, asked, _) = Cameras::without_tasks(["front", "yard"]);
     let engine = engine(data.path(), cameras);
     (data, engine, asked)
 }
@@ -140,9 +146,43 @@ async fn settings_that_take_a_start_are_kept_and_nothing_else_changes_meanwhile(
     let kept = Revisions::open(data.path()).unwrap();
     assert_eq!(kept.pending().map(|pending| pending.confirmed_by), Some(ConfirmedBy::Start));
     // The daemon of the next start.
-    let (cameras, _asked) = Cameras::without_tasks(["front", "yard"]);
+    let (cameras, _asked, _) = Cameras::without_tasks(["front", "yard"]);
     let next = super::tests::engine(data.path(), cameras);
     next.has_started().await;
     assert_eq!((next.status().revision, next.status().pending), (1, None));
     assert_eq!(Revisions::open(data.path()).unwrap().pending(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_comes_and_goes_and_the_others_are_not_asked_anything() {
+    let data = tempfile::tempdir().unwrap();
+    let (cameras, [front, yard], mut came) = Cameras::without_tasks(["front", "yard"]);
+    let engine = engine(data.path(), cameras.clone());
+    let (front, yard) = (camera(front, |_| None), camera(yard, |_| None));
+    let change = |what| ChangeRequest { what, ..calm(0.0) };
+    let at = vec!["cameras".to_owned(), "gate".to_owned()];
+    let entry = Entry { at: at.clone(), value: json!({ "source": "scene" }) };
+    let made = engine.change(change(What::Add(entry.clone()))).await.unwrap();
+    assert_eq!((made.revision, made.status), (1, ChangeStatus::Applied));
+    let (id, mut asked) = came.recv().await.unwrap();
+    assert!(id == "gate" && cameras.get("gate").is_some());
+    let twice = engine.change(change(What::Add(entry))).await.unwrap_err();
+    assert_eq!(twice.kind, ErrorKind::FailedPrecondition);
+
+    let ended = tokio::spawn(async move {
+        match asked.recv().await {
+            Some(Request::End { answer }) => answer.send(Ok(())).is_ok(),
+            other => panic!("{other:?}"),
+        }
+    });
+    let gone = engine.change(change(What::Remove(at.clone()))).await.unwrap();
+    assert_eq!((gone.revision, gone.status), (2, ChangeStatus::Applied));
+    assert!(ended.await.unwrap() && cameras.get("gate").is_none());
+    let never = engine.change(change(What::Remove(at))).await.unwrap_err();
+    assert_eq!(never.kind, ErrorKind::NotFound);
+    // The command line of this device names it.
+    let stays = vec!["cameras".to_owned(), "yard".to_owned()];
+    let stays = engine.change(change(What::Remove(stays))).await.unwrap_err();
+    assert!(stays.detail.contains("command line"), "{stays}");
+    assert_eq!((all_of(&front), all_of(&yard)), (vec![], vec![]));
 }

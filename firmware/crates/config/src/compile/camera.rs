@@ -10,7 +10,7 @@ use api::settings::{
 use domain::Size;
 use domain::tracker::TrackerParams;
 
-use super::{detection, rules, source};
+use super::{detection, image, rules, source};
 use crate::check::Check;
 use crate::model::{
     CameraConfig, CameraId, DetectorConfig, Draw, EncoderConfig, EncoderLadder, GovernorConfig,
@@ -42,6 +42,8 @@ pub(super) fn camera(
     let enabled = check.need("enabled", settings.enabled);
     let source = source::source(&mut check, settings);
     let video = video(&mut check.below("video"), &settings.video);
+    let image = image::image(&mut check.below("image"), &settings.image);
+    let masks = image::masks(&mut check.below("privacy_masks"), &settings.privacy_masks);
     let encoder = encoder(&mut check.below("encoder"), &settings.encoder);
     let found = detection::detection(&mut check.below("detection"), &settings.detection);
     let tracker = tracker(&mut check.below("tracker"), &settings.tracker);
@@ -57,6 +59,8 @@ pub(super) fn camera(
         enabled: enabled?,
         source: source?,
         video,
+        image,
+        masks: masks?,
         encoder: encoder?,
         detector: DetectorConfig {
             enabled: found.enabled,

@@ -42,10 +42,7 @@ fn zone(check: &mut Check<'_>, id: &str, settings: &ZoneSettings) -> Option<Zone
     let loitering =
         check.within("loitering_s", settings.loitering_s.unwrap_or(0.0), 0.0..=86_400.0);
     let inertia = check.within("inertia", settings.inertia.unwrap_or(ZONE_INERTIA), 1..=30);
-    let corners = settings.polygon.len();
-    if !(3..=64).contains(&corners) {
-        let reason = format!("has {corners} corners, but must have 3 to 64, as [x, y] each");
-        check.wrong("polygon", None, reason);
+    if !corners(check, &settings.polygon) {
         return None;
     }
     let polygon = settings.polygon.iter().map(|[x, y]| Point::new(*x, *y)).collect();
@@ -63,6 +60,17 @@ fn zone(check: &mut Check<'_>, id: &str, settings: &ZoneSettings) -> Option<Zone
             None
         }
     }
+}
+
+/// Whether `polygon` has a number of corners that it may have.
+pub(super) fn corners(check: &mut Check<'_>, polygon: &[[f32; 2]]) -> bool {
+    let corners = polygon.len();
+    let fits = (3..=64).contains(&corners);
+    if !fits {
+        let reason = format!("has {corners} corners, but must have 3 to 64, as [x, y] each");
+        check.wrong("polygon", None, reason);
+    }
+    fits
 }
 
 /// Checks the lines.

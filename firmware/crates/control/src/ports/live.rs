@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::live::{LiveNews, LiveTopic};
+use futures::stream::BoxStream;
 use tokio::sync::watch;
 
 /// One of the news of a topic and camera.
@@ -22,4 +23,7 @@ pub trait Live: Send + Sync + 'static {
     /// A source of `topic` for each camera that is `wanted`; none where a topic is not of cameras. Work
     /// that only followers cause ends when the last source is dropped.
     fn follow(&self, topic: LiveTopic, wanted: &dyn Fn(&str) -> bool) -> Vec<LiveSource>;
+
+    /// Tells each time that cameras came or went.
+    fn turnover(&self) -> BoxStream<'static, ()>;
 }

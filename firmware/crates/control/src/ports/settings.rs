@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api::revisions::{SettingsChange, SettingsRevision, SettingsRevisionDetail, SettingsStatus};
 use api::settings::Settings;
+use config::Entry;
 use serde_json::Value;
 
 use super::Answer;
@@ -40,8 +41,16 @@ pub struct ChangeRequest {
 pub enum What {
     /// What this merge patch names, a pointer of which is one into the settings.
     Patch(Value),
+    /// An entry of the settings comes, which must not be there.
+    Add(Entry),
+    /// An entry of the settings takes the place of what is there, if something is.
+    Put(Entry),
+    /// The entry goes that these keys lead to.
+    Remove(Vec<String>),
     /// Back to what was made at this revision; 0: nothing.
     BackTo(u64),
+    /// All that is made over the API is this.
+    Exactly(Value),
 }
 
 /// The settings. Refused input names fields by their pointers in the settings.

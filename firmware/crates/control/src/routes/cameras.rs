@@ -1,16 +1,18 @@
-//! Cameras: state, settings, snapshot, statistics.
+//! Cameras: state, settings, snapshot, statistics, what they can do, how long they take.
 
 use api::access::Role;
+use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::problem::FieldProblem;
 use api::resources::Camera;
 use api::settings::CameraSettings;
 use api::status::CameraStats;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::error::ErrorKind;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::extract::{MergePatch, PathName, QueryOf};
@@ -60,6 +62,22 @@ pub(crate) async fn get(
     Ok(Json(ports.camera(&cam)?))
 }
 
+/// What operators do not change: a source is an address that the device then goes to, and who watches
+/// is not who decides what nobody may see.
+const ADMINS_FIELDS: [(&str, &str); 2] = [
+    ("source", "where a camera's pictures come from"),
+    ("privacy_masks", "what nobody gets to see"),
+];
+
+/// Refuses a merge patch that is no table: `null` would take back all that was ever made there.
+pub(crate) fn table(patch: &Value) -> Result<(), Failure> {
+    if patch.is_object() {
+        return Ok(());
+    }
+    let problem = FieldProblem { pointer: String::new(), detail: "must be a table".into() };
+    Err(Failure::input("the body must be a table", vec![problem]))
+}
+
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -76,7 +94,7 @@ pub(crate) struct PatchQuery {
 /// away that is not in those. Lists are replaced whole.
 ///
 /// The same as `PATCH /api/v1/settings` with a body below `/cameras/{cam}`: all or nothing, kept, and a
-/// revision of the settings. Thresholds, tracker, overlay, zones, lines and bit rate are taken over while
+/// revision of the settings. Thresholds, tracker, overlay, zones, lines, masks and bit rate are taken over while
 /// the camera runs; for source, size and rate of the picture and encoder its process starts again.
 #[utoipa::path(
     patch,
@@ -119,15 +137,12 @@ pub(crate) async fn patch(
     MergePatch(patch): MergePatch,
 ) -> Result<Response, Failure> {
     ports.camera(&cam)?;
-    // `null` would take back all that was ever made for the camera.
-    if !patch.is_object() {
-        let problem = FieldProblem { pointer: String::new(), detail: "must be a table".into() };
-        return Err(Failure::input("the body must be a table", vec![problem]));
-    }
-    // A source is an address that the device then goes to.
-    if patch.get("source").is_some() && caller.grant.role < Role::Admin {
-        let detail = "only admins change where a camera's pictures come from (/source)";
-        return Err(Failure::of(ErrorKind::PermissionDenied, detail));
+    table(&patch)?;
+    for (field, why) in ADMINS_FIELDS {
+        if patch.get(field).is_some() && caller.grant.role < Role::Admin {
+            let detail = format!("only admins change {why} (/{field})");
+            return Err(Failure::of(ErrorKind::PermissionDenied, detail));
+        }
     }
     let place = Place::of(["cameras", &cam]);
     let query = ChangeQuery { dry_run: false, confirm_within: query.confirm_within };
@@ -206,4 +221,80 @@ pub(crate) async fn stats(
     PathName(cam): PathName,
 ) -> Result<Json<CameraStats>, Failure> {
     ports.cameras.stats(&cam).map(Json).ok_or_else(|| no_camera(&cam))
+}
+
+/// What it can do
+///
+/// Settings of `image` that the source takes over, sizes that it offers, and encoders with what is wrong
+/// with them. Found out when its pipeline was built; 503 until that was done once.
+#[utoipa::path(
+    get,
+    path = "/api/v1/cameras/{cam}/capabilities",
+    tag = "cameras",
+    operation_id = "get_camera_capabilities",
+    params(("cam" = String, Path, description = "Id of the camera.", example = "front")),
+    responses(
+        (status = 200, description = "What it can do.", body = CameraCapabilities),
+        (status = 404, response = NotFound),
+        (status = 503, response = Unavailable),
+    )
+)]
+pub(crate) async fn capabilities(
+    State(ports): State<Ports>,
+    PathName(cam): PathName,
+) -> Result<Json<CameraCapabilities>, Failure> {
+    ports.camera(&cam)?;
+    let unknown = || {
+        let detail = "the camera has shown no picture yet; what it can do is not known before";
+        Failure::of(ErrorKind::Unavailable, detail)
+    };
+    ports.cameras.capabilities(&cam).map(Json).ok_or_else(unknown)
+}
+
+/// How long its frames and events take
+///
+/// From hop to hop: quantiles of the newest measurements, zeros where there are none.
+#[utoipa::path(
+    get,
+    path = "/api/v1/cameras/{cam}/latency",
+    tag = "cameras",
+    operation_id = "get_camera_latency",
+    params(("cam" = String, Path, description = "Id of the camera.", example = "front")),
+    responses(
+        (status = 200, description = "Times by hop.", body = CameraLatency),
+        (status = 404, response = NotFound),
+    )
+)]
+pub(crate) async fn latency(
+    State(ports): State<Ports>,
+    PathName(cam): PathName,
+) -> Result<Json<CameraLatency>, Failure> {
+    ports.cameras.latency(&cam).map(Json).ok_or_else(|| no_camera(&cam))
+}
+
+/// Start its process again
+///
+/// In order: what is tracked ends first. Answers when it is under way; the camera shows pictures again
+/// about a second later. One that is switched off is not started (409).
+#[utoipa::path(
+    post,
+    path = "/api/v1/cameras/{cam}/restart",
+    tag = "cameras",
+    operation_id = "restart_camera",
+    params(("cam" = String, Path, description = "Id of the camera.", example = "front")),
+    responses(
+        (status = 202, description = "It is under way."),
+        (status = 404, response = NotFound),
+        (status = 409, response = Conflict),
+        (status = 503, response = Unavailable),
+    )
+)]
+pub(crate) async fn restart(
+    State(ports): State<Ports>,
+    PathName(cam): PathName,
+    Caller(caller): Caller,
+) -> Result<StatusCode, Failure> {
+    ports.camera(&cam)?;
+    ports.cameras.restart(&cam, &caller.username).await?;
+    Ok(StatusCode::ACCEPTED)
 }

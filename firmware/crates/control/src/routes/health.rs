@@ -63,6 +63,11 @@ pub(crate) async fn readyz(State(ports): State<Ports>) -> impl IntoResponse {
     ))
 )]
 pub(crate) async fn metrics(State(ports): State<Ports>) -> Result<impl IntoResponse, Failure> {
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page(&ports).await?))
+}
+
+/// The metrics as text.
+pub(crate) async fn page(ports: &Ports) -> Result<String, Failure> {
     let cameras = ports.cameras.list().into_iter().map(|status| {
         let stats = ports.cameras.stats(&status.id).unwrap_or_default();
         (status, stats)
@@ -74,8 +79,7 @@ pub(crate) async fn metrics(State(ports): State<Ports>) -> Result<impl IntoRespo
         newest_seq: ports.events.bounds().await.ok().map(|bounds| bounds.newest),
         webhooks: ports.webhooks.list().unwrap_or_default(),
     };
-    let page = scrape.page().map_err(|_| {
-        Failure::of(ErrorKind::Internal, "the metrics could not be written as text")
-    })?;
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page))
+    scrape
+        .page()
+        .map_err(|_| Failure::of(ErrorKind::Internal, "the metrics could not be written as text"))
 }

@@ -76,8 +76,9 @@ pub(crate) async fn open(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     let first = read_query(&query)?;
-    let mut follower = Follower { app, caller, sources: SelectAll::new() };
-    follower.subscribe(&first)?;
+    let wanted = LiveSubscription::default();
+    let mut follower = Follower { app, caller, wanted, sources: SelectAll::new() };
+    follower.subscribe(first)?;
     let upgrade = upgrade.map_err(|rejection| {
         let detail = format!("this address is a WebSocket: {}", rejection.body_text());
         Failure::new(Fault::Malformed, detail)
@@ -90,7 +91,7 @@ pub(crate) async fn open(
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     // The server waits at its stop for the permits of all.
     Ok(upgrade.on_upgrade(move |socket| async move {
-        follower.serve(socket, first).await;
+        follower.serve(socket).await;
         drop(permit);
     }))
 }
@@ -117,6 +118,7 @@ fn read_query(query: &SocketQuery) -> Result<LiveSubscription, Failure> {
 struct Follower {
     app: App,
     caller: Principal,
+    wanted: LiveSubscription,
     sources: SelectAll<BoxStream<'static, LiveNews>>,
 }
 
@@ -130,12 +132,20 @@ enum End {
 
 impl Follower {
     /// Follows what is `wanted` in place of what was followed.
-    fn subscribe(&mut self, wanted: &LiveSubscription) -> Result<(), Failure> {
+    fn subscribe(&mut self, wanted: LiveSubscription) -> Result<(), Failure> {
         for camera in wanted.cameras.iter().flatten() {
             if !self.caller.sees(camera) || self.app.ports.camera(camera).is_err() {
                 return Err(no_camera(camera));
             }
         }
+        self.wanted = wanted;
+        self.follow();
+        Ok(())
+    }
+
+    /// Follows what is wanted of the cameras that there are.
+    fn follow(&mut self) {
+        let wanted = &self.wanted;
         let is_wanted = |camera: &str| {
             let asked = wanted.cameras.as_ref();
             let asked = asked.is_none_or(|cameras| cameras.iter().any(|one| one == camera));
@@ -153,7 +163,6 @@ impl Follower {
             }
         }
         self.sources = sources;
-        Ok(())
     }
 
     /// Jobs as they change: those about one of `cameras`, and those about none.
@@ -175,11 +184,11 @@ impl Follower {
     }
 
     /// Serves `socket` to its end.
-    async fn serve(mut self, socket: WebSocket, first: LiveSubscription) {
+    async fn serve(mut self, socket: WebSocket) {
         let mut line = Line { socket, limit: self.app.limits.unacknowledged };
         let mut shutdown = self.app.shutdown.clone();
         let end = tokio::select! {
-            end = self.talk(&mut line, first) => end,
+            end = self.talk(&mut line) => end,
             () = shutdown.wait() => End::Told(close_code::AWAY, "the daemon stops"),
         };
         if let End::Told(code, reason) = end {
@@ -190,11 +199,13 @@ impl Follower {
         }
     }
 
-    async fn talk(&mut self, line: &mut Line, first: LiveSubscription) -> End {
+    async fn talk(&mut self, line: &mut Line) -> End {
         let mut alive = Alive::new(self.app.limits.keep_alive);
-        if !first.topics.is_empty() && line.tell(LiveMessage::Subscribed(first)).await {
+        let first = LiveMessage::Subscribed(self.wanted.clone());
+        if !self.wanted.topics.is_empty() && line.tell(first).await {
             return End::Gone;
         }
+        let mut turnover = self.app.ports.live.turnover();
         loop {
             // Cancel-safe: every arm waits for a stream or a timer.
             let gone = tokio::select! {
@@ -215,6 +226,10 @@ impl Follower {
                 }
                 Some(news) = self.sources.next(), if !self.sources.is_empty() => {
                     line.tell(LiveMessage::News(news)).await
+                }
+                Some(()) = turnover.next() => {
+                    self.follow();
+                    false
                 }
                 _ = alive.tick.tick() => {
                     if !std::mem::take(&mut alive.heard) {
@@ -242,8 +257,8 @@ impl Follower {
                 return LiveMessage::Problem(Failure::new(Fault::Malformed, detail).problem());
             }
         };
-        match self.subscribe(&wanted) {
-            Ok(()) => LiveMessage::Subscribed(wanted),
+        match self.subscribe(wanted) {
+            Ok(()) => LiveMessage::Subscribed(self.wanted.clone()),
             Err(failure) => LiveMessage::Problem(failure.problem()),
         }
     }

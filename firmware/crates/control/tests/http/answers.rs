@@ -123,7 +123,7 @@ async fn an_unknown_path_is_a_problem() {
 #[tokio::test]
 async fn a_wrong_method_is_a_problem_and_the_right_ones_are_told() {
     let server = Server::start().await;
-    let answer = server.ask(Method::DELETE, "/api/v1/cameras/front", &[], "").await;
+    let answer = server.ask(Method::PUT, "/api/v1/cameras/front", &[], "").await;
     answer.problem(405, "method_not_allowed");
     assert!(answer.header("allow").contains("PATCH"), "{:?}", answer.headers);
     server.ask(Method::POST, "/healthz", &[], "").await.problem(405, "method_not_allowed");

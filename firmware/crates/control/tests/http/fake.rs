@@ -1,6 +1,8 @@
 //! Ports that live in memory.
 
 pub(crate) mod hooks;
+mod machine;
+mod settings;
 pub(crate) mod watching;
 
 use std::collections::BTreeMap;
@@ -9,17 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
+use api::capabilities::{CameraCapabilities, CameraLatency, EncoderOption};
 use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, Stream, System};
-use api::revisions::{
-    ChangeCost, ChangeStatus, FieldChange, PendingConfirmation, SettingsChange, SettingsRevision,
-    SettingsRevisionDetail, SettingsStatus,
-};
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
     Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, SeqBounds,
-    SettingsPort, Streams, SystemView, What,
+    SettingsPort, Streams, SystemView,
 };
 use edgecam_control::{Certificates, PortError, Ports};
 use futures::FutureExt;
@@ -58,6 +57,7 @@ pub(crate) struct Fake {
     live: broadcast::Sender<Arc<Event>>,
     pub(crate) snapshots: Mutex<Snapshots>,
     pub(crate) refuse: Mutex<Option<ErrorKind>>,
+    pub(crate) restarted: Mutex<Vec<String>>,
     pub(crate) ready: Mutex<bool>,
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
@@ -67,8 +67,15 @@ pub(crate) struct Fake {
 impl Fake {
     /// The built-in defaults with the cameras `front`, whose source has a password, and `yard`.
     pub(crate) fn new() -> Arc<Self> {
-        let set =
-            ["cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream", "cameras.yard.source=scene"];
+        let polygon = "polygon=[[0.1,0.1],[0.9,0.1],[0.5,0.9]]";
+        let set = [
+            "cameras.front.source=rtsp://me:c4nary@10.0.0.9/stream",
+            "cameras.yard.source=scene",
+            &format!("cameras.front.zones.door.{polygon}"),
+            &format!("cameras.front.privacy_masks.house.{polygon}"),
+            "cameras.front.lines.gate.from=[0.1,0.5]",
+            "cameras.front.lines.gate.to=[0.9,0.5]",
+        ];
         let layers = config::Layers { set: set.map(str::to_owned).to_vec(), ..Default::default() };
         let sources = config::Sources::read(&layers);
         let loaded = sources.load(&json!({})).expect("the defaults are right");
@@ -87,6 +94,7 @@ impl Fake {
             live: broadcast::channel(LIVE).0,
             snapshots: Mutex::default(),
             refuse: Mutex::default(),
+            restarted: Mutex::default(),
             ready: Mutex::new(true),
             watching: watching::Watching::default(),
             work: Work::default(),
@@ -100,6 +108,8 @@ impl Fake {
             events: self.clone(),
             settings: self.clone(),
             system: self.clone(),
+            machine: self.clone(),
+            backups: self.clone(),
             streams: self.clone(),
             viewing: self.clone(),
             live: self.clone(),
@@ -240,6 +250,30 @@ impl Cameras for Fake {
         self.in_force().settings.cameras.contains_key(camera).then_some(stats)
     }
 
+    fn capabilities(&self, camera: &str) -> Option<CameraCapabilities> {
+        let encoder = EncoderOption { name: "x264".into(), in_use: true, trouble: None };
+        let one = CameraCapabilities { encoders: vec![encoder], ..CameraCapabilities::default() };
+        // The other camera has shown nothing yet.
+        (camera == "front").then_some(one)
+    }
+
+    fn latency(&self, camera: &str) -> Option<CameraLatency> {
+        let sensor_to_stored = Quantiles { p50_ms: 40.0, p95_ms: 55.0, max_ms: 96.0 };
+        let one = CameraLatency { sensor_to_stored, ..CameraLatency::default() };
+        self.in_force().settings.cameras.contains_key(camera).then_some(one)
+    }
+
+    fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {
+        async move {
+            if let Some(kind) = *self.refuse.lock().unwrap() {
+                return Err(PortError::new(kind, "the camera says no"));
+            }
+            self.restarted.lock().unwrap().push(format!("{camera} by {by}"));
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn snapshot<'a>(&'a self, _: &'a str, quality: u8) -> Answer<'a, Vec<u8>> {
         let how = *self.snapshots.lock().unwrap();
         async move {
@@ -253,117 +287,6 @@ impl Cameras for Fake {
             }
         }
         .boxed()
-    }
-}
-
-impl Fake {
-    /// Changes that were made, the oldest first.
-    pub(crate) fn changes(&self) -> Vec<ChangeRequest> {
-        self.made.lock().unwrap().clone()
-    }
-
-    fn make(&self, change: ChangeRequest) -> Result<SettingsChange, PortError> {
-        if let Some(kind) = *self.refuse.lock().unwrap() {
-            return Err(PortError::new(kind, "the camera says no"));
-        }
-        let mut in_force = self.in_force.lock().unwrap();
-        if change.only_on.as_ref().is_some_and(|only| !only.contains(&in_force.revision)) {
-            return Err(PortError::new(ErrorKind::Aborted, "another revision is in force"));
-        }
-        let patched = match &change.what {
-            What::Patch(patch) => self.sources.patch(&in_force.made, &in_force.settings, patch),
-            What::BackTo(0) => self.sources.patch(&json!({}), &in_force.settings, &json!({})),
-            What::BackTo(_) => {
-                return Err(PortError::new(ErrorKind::NotFound, "there is no such revision"));
-            }
-        };
-        let patched = patched.map_err(|errors| PortError {
-            errors: errors.field_problems(),
-            ..PortError::new(ErrorKind::InvalidArgument, "fields are wrong")
-        })?;
-        let restarts = patched.made.get("node").is_some();
-        let status = match (change.dry_run, restarts, change.confirm_within) {
-            (true, ..) => ChangeStatus::DryRun,
-            (_, true, _) => ChangeStatus::Applying,
-            (_, _, Some(_)) => ChangeStatus::PendingConfirmation,
-            _ => ChangeStatus::Applied,
-        };
-        if !change.dry_run {
-            let settings = Arc::new(patched.loaded.settings);
-            let revision = in_force.revision + 1;
-            *in_force = InForce { revision, settings, made: Arc::new(patched.made) };
-            self.made.lock().unwrap().push(change);
-        }
-        let field = FieldChange {
-            pointer: "/cameras/front/name".into(),
-            before: None,
-            after: Some("Door".into()),
-            cost: ChangeCost::Live,
-        };
-        let revision = in_force.revision;
-        Ok(SettingsChange { revision, status, changes: vec![field], confirm_by: None })
-    }
-
-    fn kept(&self, revision: u64) -> SettingsRevision {
-        SettingsRevision {
-            revision,
-            in_force: revision == self.in_force().revision,
-            made_at: "2026-07-01T12:00:00Z".parse().unwrap(),
-            made_by: "api".into(),
-            note: None,
-            parent: revision - 1,
-            undoes: None,
-        }
-    }
-}
-
-impl SettingsPort for Fake {
-    fn in_force(&self) -> InForce {
-        self.in_force.lock().unwrap().clone()
-    }
-
-    fn change(&self, change: ChangeRequest) -> Answer<'_, SettingsChange> {
-        async move { self.make(change) }.boxed()
-    }
-
-    fn confirm(&self) -> Answer<'_, SettingsStatus> {
-        let last = self.changes().pop();
-        let waits = last.is_some_and(|last| last.confirm_within.is_some());
-        async move {
-            if !waits {
-                let detail = "no revision waits to be confirmed";
-                return Err(PortError::new(ErrorKind::FailedPrecondition, detail));
-            }
-            SettingsPort::status(self).await
-        }
-        .boxed()
-    }
-
-    fn status(&self) -> Answer<'_, SettingsStatus> {
-        let revision = self.in_force().revision;
-        let pending = PendingConfirmation {
-            revision: 1,
-            back_to: 0,
-            confirm_by: "2026-07-01T12:02:00Z".parse().unwrap(),
-        };
-        let pending = Some(pending);
-        async move { Ok(SettingsStatus { revision, pending, ..SettingsStatus::default() }) }.boxed()
-    }
-
-    fn revisions(&self, below: u64, limit: usize) -> Answer<'_, Vec<SettingsRevision>> {
-        let numbers = (1..=self.in_force().revision).rev().filter(move |number| *number < below);
-        let page = numbers.take(limit).map(|number| self.kept(number)).collect();
-        async move { Ok(page) }.boxed()
-    }
-
-    fn revision(&self, number: u64) -> Answer<'_, Option<SettingsRevisionDetail>> {
-        let there = (1..=self.in_force().revision).contains(&number);
-        let detail = there.then(|| SettingsRevisionDetail {
-            revision: self.kept(number),
-            settings: json!({}),
-            changes: Vec::new(),
-        });
-        async move { Ok(detail) }.boxed()
     }
 }
 

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use config::{Draw, OverlayConfig};
-use domain::{BBox, Line, LineId, Point, Size, TrackId, Velocity, Zone, ZoneId};
+use domain::{BBox, Line, LineId, Point, PrivacyMask, Size, TrackId, Velocity, Zone, ZoneId};
+use edgecam_media::masks::Stencil;
 use edgecam_media::overlay::canvas::Canvas;
 use edgecam_media::overlay::paint::{FrameTime, Painter};
 use edgecam_media::overlay::palette::Colorimetry;
@@ -26,6 +27,7 @@ pub(crate) fn run() {
             overlay(size, true)
         );
     }
+    masks(Size::new(1280, 720));
     for size in [Size::new(768, 432), Size::new(1280, 720)] {
         println!("scene {size} with truth: {:.3} ms per frame", scene(size));
     }
@@ -83,6 +85,32 @@ fn overlay(size: Size, nv12: bool) -> f64 {
         began.elapsed().as_secs_f64() * 1e3
     });
     median(times.collect())
+}
+
+/// A privacy mask over a quarter of the picture, in turns with a copy of the planes: what the tap costs
+/// in any case.
+fn masks(size: Size) {
+    let (w, h) = (size.width as usize, size.height as usize);
+    let (mut y, mut u, mut v) = (vec![90; w * h], vec![120; w * h / 4], vec![120; w * h / 4]);
+    let corners = [(0.3, 0.2), (0.8, 0.25), (0.75, 0.75), (0.25, 0.7)];
+    let polygon = corners.map(|(x, y)| Point::new(x, y)).to_vec();
+    let stencil = Stencil::new(&[PrivacyMask::new(polygon).unwrap()].into(), size);
+    let (planes, mut copy) = (vec![90_u8; w * h * 3 / 2], Vec::new());
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..FRAMES {
+        let began = Instant::now();
+        planes.clone_into(&mut copy);
+        black_box(&copy);
+        times[0].push(began.elapsed().as_secs_f64() * 1e3);
+        let began = Instant::now();
+        let canvas = Canvas::i420(w, h, (&mut y, w), (&mut u, w / 2), (&mut v, w / 2));
+        stencil.paint(&mut canvas.unwrap(), false);
+        black_box(&y);
+        times[1].push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    let [copy, mask] = times.map(median);
+    println!("bench mask {size} I420, a quarter of the picture: median {mask:.3} ms");
+    println!("bench ratio mask / copy of the planes: {:.2}", mask / copy);
 }
 
 fn scene(size: Size) -> f64 {

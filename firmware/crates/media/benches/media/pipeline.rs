@@ -174,6 +174,8 @@ fn camera(clip: &Path) -> CameraConfig {
         enabled: true,
         source: Source::File { path: clip.to_owned(), looped: false },
         video: VideoConfig { size: None, fps: None },
+        image: config::ImageConfig::default(),
+        masks: Vec::new(),
         encoder: EncoderConfig {
             ladder: EncoderLadder::Software,
             bitrate_kbps: KBPS,

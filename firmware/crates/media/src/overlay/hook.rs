@@ -1,8 +1,10 @@
-//! Draws on the frames that pass a pad. Runs on the encoder's streaming thread.
+//! Draws on the frames that pass a pad: privacy masks first, then the overlay. A frame that masks cannot
+//! be drawn on does not pass. Runs on the encoder's streaming thread.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::Size;
 use gstreamer as gst;
 use gstreamer_video as gst_video;
 use gstreamer_video::prelude::*;
@@ -11,7 +13,8 @@ use jiff::tz::TimeZone;
 use super::canvas::Canvas;
 use super::paint::{FrameTime, Painter};
 use super::palette::Colorimetry;
-use crate::probe::OnFrame;
+use crate::masks::{Masks, Stencil};
+use crate::probe::{OnFrame, Pass};
 use crate::shared::{Picture, Shared, lock};
 use crate::stats::nanos;
 use crate::timeline::Timeline;
@@ -24,7 +27,8 @@ pub(crate) struct OverlayHook {
     /// When a key frame was last asked for, as presentation time.
     key_asked: Duration,
     painter: Option<(gst_video::VideoInfo, Painter)>,
-    pool: Option<gst::BufferPool>,
+    stencil: Option<Stencil>,
+    pool: Option<(gst_video::VideoInfo, gst::BufferPool)>,
 }
 
 impl OverlayHook {
@@ -35,8 +39,30 @@ impl OverlayHook {
             key_interval,
             key_asked: Duration::ZERO,
             painter: None,
+            stencil: None,
             pool: None,
         }
+    }
+
+    /// Paints `masks`; whether that could be done.
+    fn mask(
+        &mut self,
+        masks: &Masks,
+        buffer: &mut gst::Buffer,
+        info: &gst_video::VideoInfo,
+    ) -> bool {
+        if masks.is_empty() {
+            return true;
+        }
+        let began = Instant::now();
+        self.make_writable(buffer, info);
+        let size = Size::new(info.width(), info.height());
+        let stencil = Stencil::of(&mut self.stencil, masks, size);
+        let painted = with_canvas(buffer.make_mut(), info, |canvas| {
+            stencil.paint(canvas, colorimetry(info).full_range);
+        });
+        self.shared.counters.overlay_nanos.add_time(began.elapsed());
+        painted
     }
 
     fn draw(&mut self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo, time: Duration) {
@@ -50,7 +76,6 @@ impl OverlayHook {
             let height = i32::try_from(info.height()).unwrap_or(i32::MAX);
             let painter = Painter::new(height, colorimetry(info), TimeZone::system());
             self.painter = Some((info.clone(), painter));
-            self.pool = new_pool(info);
         }
         let frame_time = FrameTime {
             pts: self.shared.timeline.pts(self.base_time, time),
@@ -69,14 +94,18 @@ impl OverlayHook {
     /// Puts a copy in the place of a frame that someone else still reads: a software decoder
     /// predicts later frames from it. The copy's memory comes from a pool, because fresh memory
     /// costs more than the copying.
-    fn make_writable(&self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo) {
+    fn make_writable(&mut self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo) {
         let memory_is_ours = buffer.is_all_memory_writable();
         if buffer.is_writable() && memory_is_ours {
             return;
         }
         self.shared.counters.overlay_copies.add(1);
-        let Some(mut copy) = self.pool.as_ref().and_then(|pool| pool.acquire_buffer(None).ok())
-        else {
+        if self.pool.as_ref().is_none_or(|(known, _)| known != info) {
+            self.close_pool();
+            self.pool = new_pool(info).map(|pool| (info.clone(), pool));
+        }
+        let pool = self.pool.as_ref();
+        let Some(mut copy) = pool.and_then(|(_, pool)| pool.acquire_buffer(None).ok()) else {
             return;
         };
         let Some(target) = copy.get_mut() else { return };
@@ -91,6 +120,13 @@ impl OverlayHook {
         }
     }
 
+    fn close_pool(&mut self) {
+        if let Some((_, pool)) = self.pool.take() {
+            // Fails only for a pool that was never active.
+            let _ = pool.set_active(false);
+        }
+    }
+
     /// A source slower than the plan thought would stretch an interval that is counted in frames.
     fn keep_key_interval(&mut self, pts: Duration) {
         let last = Duration::from_nanos(self.shared.counters.last_key.get()).max(self.key_asked);
@@ -102,13 +138,29 @@ impl OverlayHook {
 }
 
 impl OnFrame for OverlayHook {
-    fn frame(&mut self, buffer: &mut gst::Buffer, info: &gst_video::VideoInfo, time: Duration) {
+    fn frame(
+        &mut self,
+        buffer: &mut gst::Buffer,
+        info: &gst_video::VideoInfo,
+        time: Duration,
+    ) -> Pass {
+        let masks = self.shared.masks();
+        if !self.mask(&masks, buffer, info) {
+            return Pass::Never(
+                "its frames cannot be written to, so privacy masks cannot be drawn",
+            );
+        }
         self.shared.counters.frames.add(1);
         self.draw(buffer, info, time);
         self.keep_key_interval(self.shared.timeline.pts(self.base_time, time));
         // Drawn on already: the second reference costs no copy.
         let picture = Picture { buffer: buffer.clone(), info: info.clone() };
-        *lock(&self.shared.picture) = Some(picture);
+        self.shared.keep_picture(picture, &masks);
+        Pass::Yes
+    }
+
+    fn passes_unseen(&self) -> bool {
+        self.shared.masks().is_empty()
     }
 }
 
@@ -125,14 +177,11 @@ fn new_pool(info: &gst_video::VideoInfo) -> Option<gst::BufferPool> {
 
 impl Drop for OverlayHook {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.take() {
-            // Fails only for a pool that was never active.
-            let _ = pool.set_active(false);
-        }
+        self.close_pool();
     }
 }
 
-fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
+pub(crate) fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
     let colorimetry = info.colorimetry();
     let known = match colorimetry.matrix() {
         gst_video::VideoColorMatrix::Bt601 => Colorimetry::BT601,
@@ -144,15 +193,16 @@ fn colorimetry(info: &gst_video::VideoInfo) -> Colorimetry {
     }
 }
 
-/// Calls `draw` with the planes of a frame; does nothing with a format that it does not know.
-fn with_canvas(
+/// Calls `draw` with the planes of a frame; `false` for a format that it does not know, and for a frame
+/// that cannot be written to.
+pub(crate) fn with_canvas(
     buffer: &mut gst::BufferRef,
     info: &gst_video::VideoInfo,
     draw: impl FnOnce(&mut Canvas<'_>),
-) {
+) -> bool {
     let Ok(mut frame) = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, info) else {
-        tracing::debug!("a frame cannot be written to: it goes without overlay");
-        return;
+        tracing::debug!("a frame cannot be written to: nothing is drawn on it");
+        return false;
     };
     let (width, height) = (frame.width() as usize, frame.height() as usize);
     let format = frame.format();
@@ -170,7 +220,40 @@ fn with_canvas(
         }
         _ => None,
     };
-    if let Some(mut canvas) = canvas {
-        draw(&mut canvas);
+    match canvas {
+        Some(mut canvas) => draw(&mut canvas),
+        None => return false,
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use base::slot::Slot;
+    use config::CameraConfig;
+    use domain::{Point, PrivacyMask};
+
+    use super::*;
+    use crate::support::scene;
+
+    #[test]
+    fn a_frame_that_masks_cannot_be_painted_on_does_not_pass() {
+        gst::init().unwrap();
+        let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)];
+        let polygon = corners.map(|(x, y)| Point::new(x, y)).to_vec();
+        let masks = vec![PrivacyMask::new(polygon).unwrap()];
+        for (masks, passes) in [(masks, false), (Vec::new(), true)] {
+            let camera = CameraConfig { masks, ..scene() };
+            let shared = Arc::new(Shared::new(Slot::default(), &camera, mpsc::channel().0));
+            let mut hook = OverlayHook::new(&shared, Duration::ZERO, Duration::MAX);
+            let unknown = gst_video::VideoFormat::Yuy2;
+            let info = gst_video::VideoInfo::builder(unknown, 32, 32).build().unwrap();
+            let mut buffer = gst::Buffer::with_size(info.size()).unwrap();
+            let pass = hook.frame(&mut buffer, &info, Duration::ZERO);
+            assert_eq!((pass == Pass::Yes, hook.passes_unseen()), (passes, passes));
+            assert_eq!(shared.picture().is_some(), passes, "nor is it kept for snapshots");
+        }
     }
 }

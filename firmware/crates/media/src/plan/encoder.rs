@@ -1,6 +1,6 @@
 //! The encoder ladder, as elements: best rung first, with the reason why a rung is not there.
 
-use config::{CameraConfig, EncoderLadder, Source};
+use config::{CameraConfig, EncoderLadder, Orientation, Source};
 
 use super::source::{DEFAULT_FPS, DEFAULT_SIZE};
 use super::spec::ElementSpec;
@@ -67,6 +67,9 @@ pub(crate) fn check(rung: EncoderRung, camera: &CameraConfig, board: &Board) -> 
         && !matches!(camera.source, Source::V4l2 { .. } | Source::Libcamera { .. })
     {
         return Err("the source's frames are not in memory that the encoder can import".to_owned());
+    }
+    if rung == EncoderRung::V4l2Dmabuf && camera.image.orientation != Orientation::default() {
+        return Err("the processor turns the picture, into memory of its own".to_owned());
     }
     let element = factory(rung);
     if !board.has(element) {

@@ -1,6 +1,6 @@
 //! Where pictures come from, as elements: everything up to raw frames at the tap.
 
-use config::{CameraConfig, Source};
+use config::{CameraConfig, Orientation, Rotation, Source};
 use domain::Size;
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -65,6 +65,30 @@ pub struct LowResStream {
 
 /// The elements from the source to raw frames, for an encoder with these needs.
 pub(crate) fn elements(camera: &CameraConfig, needs: &RungNeeds) -> Vec<ElementSpec> {
+    let mut elements = upright(camera, needs);
+    // Behind everything, so that whoever looks at a frame sees it turned.
+    elements.extend(flip(camera.image.orientation));
+    elements
+}
+
+/// What turns the picture; `None` where it is right as it comes.
+fn flip(orientation: Orientation) -> Option<ElementSpec> {
+    let Orientation { rotation, mirror } = orientation;
+    let direction = match (rotation, mirror) {
+        (Rotation::None, false) => return None,
+        (Rotation::Quarter, false) => "90r",
+        (Rotation::Half, false) => "180",
+        (Rotation::ThreeQuarters, false) => "90l",
+        (Rotation::None, true) => "horiz",
+        (Rotation::Quarter, true) => "ul-lr",
+        (Rotation::Half, true) => "vert",
+        (Rotation::ThreeQuarters, true) => "ur-ll",
+    };
+    Some(ElementSpec::new("videoflip", "flip").with("video-direction", direction))
+}
+
+/// The same before it is turned.
+fn upright(camera: &CameraConfig, needs: &RungNeeds) -> Vec<ElementSpec> {
     match &camera.source {
         Source::Scene { .. } => vec![scene(camera)],
         Source::File { path, .. } => {
@@ -193,7 +217,9 @@ fn raw_caps(camera: &CameraConfig, needs: &RungNeeds, unsaid: Unsaid) -> String 
 /// The second stream of a camera whose hardware scales: free of charge for the tap.
 pub(crate) fn low_res(camera: &CameraConfig, board: &Board, tap: TapFit) -> Option<LowResStream> {
     let Source::Libcamera { .. } = camera.source else { return None };
-    if board.kind == BoardKind::Host || tap == TapFit::Full {
+    // What the hardware scales, it does not turn.
+    let turned = camera.image.orientation != Orientation::default();
+    if board.kind == BoardKind::Host || tap == TapFit::Full || turned {
         return None;
     }
     let size = tap.size_for(camera.video.size.unwrap_or(DEFAULT_SIZE));

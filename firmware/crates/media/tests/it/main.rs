@@ -5,6 +5,7 @@
 extern crate edgecam_media as media;
 
 mod failures;
+mod masks;
 mod publishing;
 mod running;
 mod support;

@@ -26,6 +26,8 @@ pub(crate) fn camera(source: Source) -> CameraConfig {
         enabled: true,
         source,
         video: VideoConfig { size: None, fps: None },
+        image: config::ImageConfig::default(),
+        masks: Vec::new(),
         encoder: EncoderConfig {
             ladder: EncoderLadder::Full,
             bitrate_kbps: 1000,

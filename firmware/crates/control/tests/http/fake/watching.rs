@@ -10,6 +10,7 @@ use edgecam_control::ports::{
     Answer, Bytes, CountQuery, Live, LiveItem, LiveSource, MediaFile, Past, SettingsPort,
     TrackQuery, TracksFound, Viewer, Viewing, Whep,
 };
+use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
@@ -146,6 +147,10 @@ impl Live for Fake {
             receiver
         };
         cameras.into_iter().filter(|camera| wanted(camera)).map(follow).collect()
+    }
+
+    fn turnover(&self) -> BoxStream<'static, ()> {
+        futures::stream::pending().boxed()
     }
 }
 
