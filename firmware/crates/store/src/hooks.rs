@@ -84,9 +84,8 @@ impl Reader {
             let cursor = cursor.query_row([hook.to_string()], |row| row.get(0)).optional()?;
             Ok(cursor.map(from_column))
         };
-        let cursor = read().map_err(|e| {
-            StoreError::sqlite(&self.path, "reading how far a webhook has come", e)
-        })?;
+        let cursor = read()
+            .map_err(|e| StoreError::sqlite(&self.path, "reading how far a webhook has come", e))?;
         Ok(HookProgress { cursor, newest: self.hook_deliveries(hook, None, KEPT as usize)? })
     }
 

@@ -48,6 +48,6 @@ pub use open::Store;
 pub use tracks::TrackReader;
 pub use types::{
     CloseReason, Count, CountQuery, EventQuery, HookNote, HookProgress, NewEvent, NewTracks, Order,
-    OutboxExtent, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored, StoredTracks, TrackLimits,
-    TrackQuery,
+    OutboxExtent, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored,
+    StoredTracks, TrackLimits, TrackQuery,
 };

@@ -25,15 +25,42 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the reading thread is asked for.
 #[derive(Debug)]
 pub(crate) enum Read {
-    Events { query: EventQuery, answer: Answer<Vec<Event>> },
-    Event { id: Ulid, answer: Answer<Vec<Event>> },
-    OpenEvents { camera: Option<String>, answer: Answer<Vec<Event>> },
-    Bounds { answer: Answer<SeqBounds> },
-    Counts { query: CountQuery, answer: Answer<Vec<Count>> },
-    Audit { before: Option<u64>, limit: usize, answer: Answer<Vec<AuditEntry>> },
-    OutboxAfter { seq: u64, limit: usize, answer: Answer<Vec<OutboxRow>> },
-    OutboxExtent { answer: Answer<OutboxExtent> },
-    HookProgress { hook: Ulid, answer: Answer<HookProgress> },
+    Events {
+        query: EventQuery,
+        answer: Answer<Vec<Event>>,
+    },
+    Event {
+        id: Ulid,
+        answer: Answer<Vec<Event>>,
+    },
+    OpenEvents {
+        camera: Option<String>,
+        answer: Answer<Vec<Event>>,
+    },
+    Bounds {
+        answer: Answer<SeqBounds>,
+    },
+    Counts {
+        query: CountQuery,
+        answer: Answer<Vec<Count>>,
+    },
+    Audit {
+        before: Option<u64>,
+        limit: usize,
+        answer: Answer<Vec<AuditEntry>>,
+    },
+    OutboxAfter {
+        seq: u64,
+        limit: usize,
+        answer: Answer<Vec<OutboxRow>>,
+    },
+    OutboxExtent {
+        answer: Answer<OutboxExtent>,
+    },
+    HookProgress {
+        hook: Ulid,
+        answer: Answer<HookProgress>,
+    },
     HookDeliveries {
         hook: Ulid,
         before: Option<u64>,
