@@ -180,9 +180,11 @@ async fn publish(
     let full = |_| words(&MqttError::ClientFull);
     client.try_subscribe(topic, QoS::AtLeastOnce).map_err(full)?;
     client.try_publish(topic, QoS::AtLeastOnce, false, message).map_err(full)?;
+    // Some brokers close the connection on who writes what they may not.
+    let hint = |error| format!("{error}; the broker's access list may be why");
     let mut came = false;
     loop {
-        match next(events, address).await? {
+        match next(events, address).await.map_err(hint)? {
             Event::Incoming(Packet::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
             {

@@ -77,12 +77,12 @@ async fn a_certificate_that_nobody_vouches_for_fails_at_tls() {
 }
 
 #[tokio::test]
-async fn a_topic_that_may_not_be_written_fails_at_the_end() {
+async fn a_topic_that_may_not_be_written_is_told_with_what_may_be_why() {
     let broker = Broker::with("allow_anonymous true\nacl_file DIR/acl\n", |dir| {
         std::fs::write(dir.join("acl"), "topic read edgecam/#\n").unwrap();
     });
-    let trial = trial::trial(&config(broker.address()), "ec-test", WITHIN).await;
-    let (step, why) = failed(&trial);
-    assert_eq!(step, MqttStep::Receive, "MQTT 3.1.1 has no way to refuse a message: {trial:?}");
+    let (step, why) = failed(&of(&config(broker.address())).await);
+    // MQTT 3.1.1 cannot refuse a message: a broker takes it and throws it away, or hangs up.
+    assert!(matches!(step, MqttStep::Publish | MqttStep::Receive), "{step:?}");
     assert!(why.contains("access list"), "{why}");
 }
