@@ -129,7 +129,7 @@ fn event() -> Event {
         event_type: EventType::ObjectNew,
         kind: Kind::Object,
         severity: Severity::Detection,
-        node: "ec-2437f4".into(),
+        node: "ec-0a1b2c".into(),
         camera: "front".into(),
         ts,
         start_ts: ts,
@@ -256,7 +256,7 @@ fn system() -> System {
     let child =
         ChildStatus { pid: Some(812), memory_bytes: Some(91_488_256), ..ChildStatus::default() };
     System {
-        node: "ec-2437f4".into(),
+        node: "ec-0a1b2c".into(),
         name: "Gate house".into(),
         board: "Raspberry Pi 5 Model B Rev 1.0".into(),
         version: env!("CARGO_PKG_VERSION").into(),

@@ -9,6 +9,7 @@ use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use tokio::sync::Semaphore;
 
+use crate::gate::deprecation::Deprecations;
 use crate::gate::idempotency::Answers;
 use crate::gate::origin::Hosts;
 use crate::gate::permits::Permits;
@@ -27,6 +28,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Which operation needs what.
     pub(crate) permits: Arc<Permits>,
+    /// Which operation is on its way out.
+    pub(crate) deprecations: Arc<Deprecations>,
     /// Names that we answer to.
     pub(crate) hosts: Arc<Hosts>,
     /// Requests by address.
@@ -50,8 +53,10 @@ impl FromRef<App> for Ports {
 impl App {
     /// The state of a server.
     pub(crate) fn new(ports: Ports, limits: Limits, hosts: Hosts, shutdown: Shutdown) -> Self {
+        let document = routes::all().into_openapi();
         Self {
-            permits: Arc::new(Permits::of_document(&routes::all().into_openapi())),
+            permits: Arc::new(Permits::of_document(&document)),
+            deprecations: Arc::new(Deprecations::of_document(&document)),
             hosts: Arc::new(hosts),
             rate: Arc::new(Rate::new(limits.per_second, limits.burst)),
             answers: Arc::default(),
