@@ -12,6 +12,7 @@
 //! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
 //! | [`models`] | what is done with models and the detector | owner, daemon ↔ camera program, clients |
+//! | [`mqtt`] | the MQTT session, its outbox, a try of a broker | daemon → clients |
 //! | [`past`] | stored tracks, counts over time | daemon → clients |
 //! | [`problem`] | RFC 9457 error bodies | control → clients |
 //! | [`resources`] | what else the REST API answers | daemon → clients |
@@ -19,6 +20,7 @@
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`system`] | the machine: network, time, logs, issues, backups | daemon ↔ clients |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
+//! | [`webhooks`] | where announcements are posted to, and what became of that | owner, webhooks ↔ clients |
 
 pub mod access;
 pub mod areas;
@@ -30,6 +32,7 @@ pub mod jobs;
 pub mod live;
 pub mod manifest;
 pub mod models;
+pub mod mqtt;
 pub mod past;
 pub mod problem;
 pub mod resources;
@@ -37,3 +40,4 @@ pub mod revisions;
 pub mod settings;
 pub mod status;
 pub mod system;
+pub mod webhooks;

@@ -18,8 +18,11 @@ use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(30);
 
+/// What a webhook signs with.
+const WEBHOOK: &str = "whsec_YzRuYXJ5LXdlYmhvb2stYzRuYXJ5LXdlYmhvb2s=";
+
 /// Secrets by the place that they are in.
-const SECRETS: [(&str, &str); 8] = [
+const SECRETS: [(&str, &str); 9] = [
     ("camera's source", "c4nary-source"),
     ("camera's source, changed", "c4nary-changed"),
     ("broker's password", "c4nary-broker"),
@@ -28,6 +31,7 @@ const SECRETS: [(&str, &str); 8] = [
     ("a wrong password", "c4nary-wrong-password"),
     ("passphrase", "c4nary-passphrase"),
     ("unknown field", "c4nary-field"),
+    ("webhook's secret", WEBHOOK),
 ];
 
 fn settings() -> String {
@@ -72,8 +76,21 @@ fn provoke(edgecam: &EdgeCam) -> Vec<(String, String)> {
     }
     let restore = json!({ "id": "01JZ8Q0V7X3C9K2M4N5P6R7S8T", "passphrase": "c4nary-passphrase" });
     assert_eq!(api.post("/api/v1/backups/restore", &restore).status, 404);
+    let hook = json!({ "url": "https://example.invalid/x", "secret": WEBHOOK });
+    assert_eq!(api.post("/api/v1/webhooks", &hook).status, 201);
+    let short = json!({ "url": "https://example.invalid/x", "secret": "c4nary-field" });
+    assert_eq!(api.post("/api/v1/webhooks", &short).status, 422);
+    assert_eq!(api.post("/api/v1/mqtt/test", &json!({})).json()["ok"], false);
+    let made = api.post("/api/v1/webhooks", &json!({ "url": "https://example.invalid/x" })).json();
+    let trial = format!("/api/v1/webhooks/{}/test", made["id"].as_str().expect("an id"));
+    assert_eq!(api.post(&trial, &json!({})).status, 200);
+    let made = made["secret"].as_str().expect("a secret").to_owned();
     let secret = token["secret"].as_str().expect("a token").to_owned();
-    vec![("token".to_owned(), secret), ("owner's token".to_owned(), edgecam.token())]
+    vec![
+        ("token".to_owned(), secret),
+        ("owner's token".to_owned(), edgecam.token()),
+        ("webhook's made secret".to_owned(), made),
+    ]
 }
 
 /// The paths of all operations that can be read and end, filled in.

@@ -14,6 +14,7 @@ use mqtt::{CameraSite, MqttHandle, MqttTask, Node};
 use store::{CloseReason, StoreHandle};
 use supervise::{Launcher, Supervisor};
 use tokio::sync::watch;
+use webhooks::{Tuning, Webhooks};
 
 use super::Running;
 use super::build::Built;
@@ -26,8 +27,8 @@ use crate::latencies::Latencies;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper};
 use crate::ports::{
-    AuditPort, MachineParts, MachinePort, ModelPort, PastPort, StoreOutbox, StoredEvents,
-    StreamPort, SystemPort, TrialPort, ViewingPort,
+    AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, PastPort, StoreOutbox, StoredEvents,
+    StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
 };
 use crate::settings::{Engine, LiveSettings, Opened, Parts};
 use crate::units::Units;
@@ -119,6 +120,8 @@ impl Built {
             trials: Arc::new(TrialPort { engine: engine.clone(), jobs: jobs.clone(), data }),
             jobs: Arc::new(jobs),
             settings: Arc::new(engine.clone()),
+            webhooks: Arc::new(start_webhooks(&config, &store, &mut services)),
+            mqtt: Arc::new(MqttPort::new(&config, &mqtt, &store, &engine)),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
             certificates,
@@ -205,6 +208,13 @@ fn keep_models(
             banner::print_models(&cameras);
         }
     });
+}
+
+fn start_webhooks(config: &Config, store: &StoreHandle, services: &mut Group) -> WebhookPort {
+    let (folder, node) = (&config.data.dir, &config.node_id);
+    let (webhooks, keeper) = Webhooks::open(folder, node, store.clone(), Tuning::default());
+    services.tasks.spawn(keeper.run(services.shutdown.clone()));
+    WebhookPort(webhooks)
 }
 
 fn start_mqtt(

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, System};
 use api::status::CameraPhase;
 use config::Config;
-use config::model::Broker;
 use control::ports::SystemView;
 use jiff::Timestamp;
 use mqtt::{LinkStatus, MqttHandle};
@@ -51,10 +50,7 @@ impl SystemPort {
             board: node::model(),
             data: config.data.dir.clone(),
             sensor: sensor.unwrap_or_default(),
-            broker_address: config.mqtt.as_ref().map(|mqtt| match &mqtt.broker {
-                Broker::Supervised(address) => format!("mqtt://{address}"),
-                Broker::Remote(url) => url.to_string(),
-            }),
+            broker_address: config.mqtt.as_ref().map(|mqtt| mqtt::trial::shown(&mqtt.broker)),
             started_at: base::clock::wall(),
             cameras: cameras.clone(),
             store: store.clone(),

@@ -12,6 +12,7 @@
 //! | [`http`] | the REST API |
 //! | [`browser`] | a headless Chromium |
 //! | [`clips`] | clips cut from the real ones |
+//! | [`home`] | a network of its own, with a neighbour in it |
 //! | [`measure`] | waiting for a condition, quantiles |
 //!
 //! No fixed sleeps: whatever is waited for is a condition with a deadline.
@@ -24,6 +25,7 @@
 pub(crate) mod browser;
 pub(crate) mod clips;
 pub(crate) mod daemon;
+pub(crate) mod home;
 pub(crate) mod http;
 pub(crate) mod measure;
 pub(crate) mod mqtt;

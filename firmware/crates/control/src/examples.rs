@@ -48,6 +48,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 }
 // Below the macro that they use.
 mod cameras;
+mod hooks;
 mod jobs;
 mod machine;
 mod settings;
@@ -59,6 +60,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     cameras::put_into(document);
     machine::put_into(document);
     jobs::put_into(document);
+    hooks::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),

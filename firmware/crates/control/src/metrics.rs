@@ -2,11 +2,13 @@
 //! the time of the scrape; nothing is kept here.
 
 mod governor;
+mod webhooks;
 
 use std::fmt;
 
 use api::resources::System;
 use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
+use api::webhooks::Webhook;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
@@ -28,6 +30,8 @@ pub(crate) struct Scrape {
     pub(crate) cameras: Vec<(CameraStatus, CameraStats)>,
     /// Number of the newest announcement; `None`: the store does not say.
     pub(crate) newest_seq: Option<u64>,
+    /// Where announcements are posted to.
+    pub(crate) webhooks: Vec<Webhook>,
 }
 
 impl Scrape {
@@ -93,7 +97,8 @@ impl Collector for Scrape {
         self.camera_rates(&mut page)?;
         self.camera_counters(&mut page)?;
         self.governors(&mut page)?;
-        self.scene(&mut page)
+        self.scene(&mut page)?;
+        self.webhooks(&mut page)
     }
 }
 

@@ -6,9 +6,11 @@ mod jobs;
 mod live;
 mod machine;
 mod models;
+mod mqtt;
 mod past;
 mod settings;
 mod viewing;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -33,9 +35,11 @@ pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
 pub use machine::{LogQuery, LogSource, Machine};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
+pub use mqtt::MqttSession;
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
 pub use viewing::{MediaFile, Viewer, Viewing, Whep};
+pub use webhooks::Webhooks;
 
 /// Why something that the API asked for cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +110,10 @@ pub struct Ports {
     pub trials: Arc<dyn RuleTrials>,
     /// Long work.
     pub jobs: Arc<dyn Jobs>,
+    /// Where announcements are posted to.
+    pub webhooks: Arc<dyn Webhooks>,
+    /// The MQTT session.
+    pub mqtt: Arc<dyn MqttSession>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.

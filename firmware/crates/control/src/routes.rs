@@ -7,6 +7,7 @@
 //! | [`device`] | version, system |
 //! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
 //! | [`detector`], [`models`] | what is looked with |
+//! | [`webhooks`], [`mqtt`] | where announcements go |
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
@@ -43,6 +44,7 @@ pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod machine;
 pub(crate) mod models;
+pub(crate) mod mqtt;
 pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod past;
@@ -56,6 +58,7 @@ pub(crate) mod tokens;
 pub(crate) mod trials;
 pub(crate) mod users;
 pub(crate) mod viewing;
+pub(crate) mod webhooks;
 
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -123,6 +126,13 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(models::get, models::delete))
         .routes(routes!(models::activate))
         .routes(routes!(models::quantize))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(mqtt::get, mqtt::patch))
+        .routes(routes!(mqtt::test))
+        .routes(routes!(mqtt::outbox))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(device::system, machine::patch))

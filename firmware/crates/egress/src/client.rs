@@ -96,7 +96,7 @@ impl Egress {
     ) -> Result<u64, EgressError> {
         let host = || address.host().to_owned();
         let answer = self.agent(limits).get(address.as_str()).call();
-        let mut answer = answer.map_err(|error| failed(host(), error))?;
+        let mut answer = answer.map_err(|error| EgressError::of(address.host(), error))?;
         // A redirect that is not followed is an answer to the client.
         if !answer.status().is_success() {
             let status = answer.status().as_u16();
@@ -120,18 +120,6 @@ impl Egress {
             let keep = |source: io::Error| EgressError::Keep { host: host(), source };
             to.write_all(&chunk[..length]).map_err(keep)?;
         }
-    }
-}
-
-/// What went wrong with a request; a refusal of ours as what it is.
-fn failed(host: String, error: ureq::Error) -> EgressError {
-    match error {
-        ureq::Error::StatusCode(status) => EgressError::Status { host, status },
-        ureq::Error::Other(ours) => match ours.downcast::<EgressError>() {
-            Ok(ours) => *ours,
-            Err(other) => EgressError::Failed { host, source: Box::new(ureq::Error::Other(other)) },
-        },
-        error => EgressError::Failed { host, source: Box::new(error) },
     }
 }
 

@@ -68,6 +68,22 @@ pub enum EgressError {
     Stopped,
 }
 
+impl EgressError {
+    /// What went wrong with a request to `host` by an agent of [`crate::Egress::agent`]; a refusal of ours
+    /// as what it is.
+    pub fn of(host: &str, error: ureq::Error) -> Self {
+        let host = host.to_owned();
+        match error {
+            ureq::Error::StatusCode(status) => Self::Status { host, status },
+            ureq::Error::Other(ours) => match ours.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(other) => Self::Failed { host, source: Box::new(ureq::Error::Other(other)) },
+            },
+            error => Self::Failed { host, source: Box::new(error) },
+        }
+    }
+}
+
 impl Kind for EgressError {
     fn kind(&self) -> ErrorKind {
         match self {

@@ -29,6 +29,18 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// # Errors
     /// When the URL is not one of a broker.
     pub(crate) fn of(broker: &Broker) -> Result<Self, MqttError> {
@@ -77,15 +89,31 @@ pub(crate) fn options(
     address: &Address,
     topics: &Topics,
 ) -> Result<MqttOptions, MqttError> {
-    let client_id = format!("edgecam-{}", topics.node());
+    let mut options = plain_options(config, address, format!("edgecam-{}", topics.node()))?;
+    options.set_inflight(PACKET_IDS).set_last_will(LastWill::new(
+        topics.availability(),
+        OFFLINE,
+        QoS::AtLeastOnce,
+        true,
+    ));
+    Ok(options)
+}
+
+/// Those of any client of ours.
+///
+/// # Errors
+/// As [`options`].
+pub(crate) fn plain_options(
+    config: &MqttConfig,
+    address: &Address,
+    client_id: String,
+) -> Result<MqttOptions, MqttError> {
     let mut options = MqttOptions::new(client_id, address.host.clone(), address.port);
     options
         // rumqttc panics below a second.
         .set_keep_alive(config.keep_alive.max(Duration::from_secs(1)))
         .set_clean_session(true)
-        .set_inflight(PACKET_IDS)
-        .set_max_packet_size(MAX_PACKET, MAX_PACKET)
-        .set_last_will(LastWill::new(topics.availability(), OFFLINE, QoS::AtLeastOnce, true));
+        .set_max_packet_size(MAX_PACKET, MAX_PACKET);
     if let Some((user, password)) = &config.credentials {
         options.set_credentials(user, password);
     }
@@ -95,7 +123,9 @@ pub(crate) fn options(
     Ok(options)
 }
 
-fn tls(config: &MqttConfig) -> Result<ClientConfig, MqttError> {
+/// # Errors
+/// As [`options`].
+pub(crate) fn tls(config: &MqttConfig) -> Result<ClientConfig, MqttError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

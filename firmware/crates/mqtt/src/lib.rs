@@ -12,6 +12,7 @@
 //! | `retained` | what the broker keeps for us against what it should keep (pure) |
 //! | [`topics`], [`to_wire`], [`discovery`] | names and payloads (pure) |
 //! | `connect` | address, TLS, credentials, last will |
+//! | [`trial`] | a try of a broker, step by step |
 //! | [`ports`] | the outbox, implemented by `edgecamd` over the store |
 //! | [`site`], [`status`], `error` | what comes in, how it goes, what can go wrong |
 //!
@@ -46,6 +47,7 @@ pub mod status;
 pub mod task;
 pub mod to_wire;
 pub mod topics;
+pub mod trial;
 mod window;
 
 pub use handle::MqttHandle;

@@ -6,14 +6,15 @@ use std::thread::JoinHandle;
 
 use api::access::AuditEntry;
 use api::event::Event;
+use api::webhooks::WebhookDelivery;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use ulid::Ulid;
 
 use crate::error::StoreError;
 use crate::read::Read;
 use crate::types::{
-    CloseReason, Count, CountQuery, EventQuery, NewEvent, NewTracks, OutboxRow, OutboxStatus,
-    SeqBounds, Stored,
+    CloseReason, Count, CountQuery, EventQuery, HookNote, HookProgress, NewEvent, NewTracks,
+    OutboxExtent, OutboxRow, OutboxStatus, SeqBounds, Stored,
 };
 use crate::worker::Write;
 
@@ -106,6 +107,36 @@ impl StoreHandle {
         self.read(|answer| Read::Audit { before, limit, answer }).await
     }
 
+    /// Keeps what became of webhooks, in this order.
+    ///
+    /// # Errors
+    /// When the database cannot be written: nothing of it is kept.
+    pub async fn note_hooks(&self, notes: Vec<HookNote>) -> Result<(), StoreError> {
+        self.write(|answer| Write::Hooks { notes, answer }).await
+    }
+
+    /// How far a webhook has come.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn hook_progress(&self, hook: Ulid) -> Result<HookProgress, StoreError> {
+        self.read(|answer| Read::HookProgress { hook, answer }).await
+    }
+
+    /// What became of the last announcements that a webhook posted, with a `seq` below `before` (`None`:
+    /// of all), at most `limit`, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn hook_deliveries(
+        &self,
+        hook: Ulid,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<WebhookDelivery>, StoreError> {
+        self.read(|answer| Read::HookDeliveries { hook, before, limit, answer }).await
+    }
+
     /// Announcements by filter.
     ///
     /// # Errors
@@ -155,6 +186,14 @@ impl StoreHandle {
     /// When the database cannot be read.
     pub async fn outbox_after(&self, seq: u64, limit: usize) -> Result<Vec<OutboxRow>, StoreError> {
         self.read(|answer| Read::OutboxAfter { seq, limit, answer }).await
+    }
+
+    /// How large what waits for the broker is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn outbox_extent(&self) -> Result<OutboxExtent, StoreError> {
+        self.read(|answer| Read::OutboxExtent { answer }).await
     }
 
     /// How much waits for the broker, as of the newest commit.

@@ -9,6 +9,7 @@
 //! | `worker` | thread `ec-store`: groups commands into transactions (group commit) |
 //! | `write` | the statements of such a transaction |
 //! | `audit` | the record of changes over the API |
+//! | `hooks` | how far webhooks have come, their last deliveries |
 //! | `tracks` | stored tracks: their statements, their reader |
 //! | `read` | thread `ec-store-read`: queries on a connection of its own, so they never wait for a commit |
 //!
@@ -32,6 +33,7 @@
 mod audit;
 pub mod error;
 pub mod handle;
+mod hooks;
 mod open;
 mod read;
 mod sql;
@@ -45,7 +47,7 @@ pub use handle::{StoreHandle, StoreThreads};
 pub use open::Store;
 pub use tracks::TrackReader;
 pub use types::{
-    CloseReason, Count, CountQuery, EventQuery, NewEvent, NewTracks, Order, OutboxPolicy,
-    OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored, StoredTracks, TrackLimits,
-    TrackQuery,
+    CloseReason, Count, CountQuery, EventQuery, HookNote, HookProgress, NewEvent, NewTracks, Order,
+    OutboxExtent, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored,
+    StoredTracks, TrackLimits, TrackQuery,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::access::AuditEntry;
 use api::event::Event;
+use api::webhooks::WebhookDelivery;
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
@@ -14,7 +15,9 @@ use ulid::Ulid;
 
 use crate::error::StoreError;
 use crate::sql::{from_column, listed, to_column, word};
-use crate::types::{Count, CountQuery, EventQuery, Order, OutboxRow, SeqBounds};
+use crate::types::{
+    Count, CountQuery, EventQuery, HookProgress, Order, OutboxExtent, OutboxRow, SeqBounds,
+};
 use crate::write::{decode, open_bodies};
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -22,13 +25,48 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the reading thread is asked for.
 #[derive(Debug)]
 pub(crate) enum Read {
-    Events { query: EventQuery, answer: Answer<Vec<Event>> },
-    Event { id: Ulid, answer: Answer<Vec<Event>> },
-    OpenEvents { camera: Option<String>, answer: Answer<Vec<Event>> },
-    Bounds { answer: Answer<SeqBounds> },
-    Counts { query: CountQuery, answer: Answer<Vec<Count>> },
-    Audit { before: Option<u64>, limit: usize, answer: Answer<Vec<AuditEntry>> },
-    OutboxAfter { seq: u64, limit: usize, answer: Answer<Vec<OutboxRow>> },
+    Events {
+        query: EventQuery,
+        answer: Answer<Vec<Event>>,
+    },
+    Event {
+        id: Ulid,
+        answer: Answer<Vec<Event>>,
+    },
+    OpenEvents {
+        camera: Option<String>,
+        answer: Answer<Vec<Event>>,
+    },
+    Bounds {
+        answer: Answer<SeqBounds>,
+    },
+    Counts {
+        query: CountQuery,
+        answer: Answer<Vec<Count>>,
+    },
+    Audit {
+        before: Option<u64>,
+        limit: usize,
+        answer: Answer<Vec<AuditEntry>>,
+    },
+    OutboxAfter {
+        seq: u64,
+        limit: usize,
+        answer: Answer<Vec<OutboxRow>>,
+    },
+    OutboxExtent {
+        answer: Answer<OutboxExtent>,
+    },
+    HookProgress {
+        hook: Ulid,
+        answer: Answer<HookProgress>,
+    },
+    HookDeliveries {
+        hook: Ulid,
+        before: Option<u64>,
+        limit: usize,
+        answer: Answer<Vec<WebhookDelivery>>,
+    },
     Stop,
 }
 
@@ -54,6 +92,11 @@ impl Reader {
             }
             Read::OutboxAfter { seq, limit, answer } => {
                 drop(answer.send(self.outbox_after(seq, limit)));
+            }
+            Read::OutboxExtent { answer } => drop(answer.send(self.outbox_extent())),
+            Read::HookProgress { hook, answer } => drop(answer.send(self.hook_progress(hook))),
+            Read::HookDeliveries { hook, before, limit, answer } => {
+                drop(answer.send(self.hook_deliveries(hook, before, limit)));
             }
             Read::Bounds { answer } => drop(answer.send(self.bounds())),
             Read::Counts { query, answer } => drop(answer.send(self.counts(&query))),
@@ -121,6 +164,20 @@ impl Reader {
             Ok(OutboxRow { event: decode(seq, &body)?, stored_at: Duration::from_nanos(ns) })
         };
         rows.into_iter().map(of_row).collect()
+    }
+
+    fn outbox_extent(&mut self) -> Result<OutboxExtent, StoreError> {
+        let sql = "SELECT sum(octet_length(e.body)), min(e.stored_ms)
+                   FROM outbox o JOIN events e USING (seq)";
+        let read = || {
+            self.connection.prepare_cached(sql)?.query_row([], |row| {
+                let bytes = row.get::<_, Option<i64>>(0)?.map_or(0, from_column);
+                let oldest: Option<i64> = row.get(1)?;
+                let oldest_at = oldest.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                Ok(OutboxExtent { bytes, oldest_at })
+            })
+        };
+        read().map_err(|e| self.fail("measuring the outbox", e))
     }
 
     fn decode_all(

@@ -8,6 +8,7 @@ use api::event::{
     SCHEMA, Severity, Timing, Zones,
 };
 use api::governor::GovernorStep;
+use api::webhooks::WebhookDelivery;
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -149,6 +150,55 @@ pub struct OutboxStatus {
     /// Announcements that were dropped unannounced because too many waited, since the database
     /// was made.
     pub dropped_total: u64,
+}
+
+/// How large what waits for the broker is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutboxExtent {
+    /// Bytes of all waiting announcements, as JSON.
+    pub bytes: u64,
+    /// When the oldest of them was stored; `None`: none waits.
+    pub oldest_at: Option<Timestamp>,
+}
+
+/// What is to be kept of a webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookNote {
+    /// What became of a delivery; the newest hundred of a webhook are kept.
+    Delivery {
+        /// The webhook.
+        hook: Ulid,
+        /// The delivery, in place of what was kept of its `seq`.
+        delivery: Box<WebhookDelivery>,
+        /// The webhook has come up to here with it; `None`: it has come no further.
+        up_to: Option<u64>,
+    },
+    /// The webhook has come up to here.
+    Cursor {
+        /// The webhook.
+        hook: Ulid,
+        /// The announcement.
+        seq: u64,
+    },
+    /// The webhook is gone: nothing of it is kept.
+    Forget {
+        /// The webhook.
+        hook: Ulid,
+    },
+    /// There are no other webhooks than these.
+    KeepOnly {
+        /// The webhooks.
+        hooks: Vec<Ulid>,
+    },
+}
+
+/// How far a webhook has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookProgress {
+    /// The announcement up to which it has come; `None`: it is not known here.
+    pub cursor: Option<u64>,
+    /// What became of its last deliveries, newest first.
+    pub newest: Vec<WebhookDelivery>,
 }
 
 /// Which end of the list comes first.

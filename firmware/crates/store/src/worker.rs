@@ -15,7 +15,9 @@ use tokio::time::timeout_at;
 
 use crate::error::StoreError;
 use crate::open::{counter, open_or_replace};
-use crate::types::{CloseReason, NewEvent, NewTracks, OutboxStatus, StoreOptions, Stored};
+use crate::types::{
+    CloseReason, HookNote, NewEvent, NewTracks, OutboxStatus, StoreOptions, Stored,
+};
 use crate::write::{Filling, Limited, totals};
 
 /// Mean time between two commits under load: what comes in between is committed together.
@@ -36,6 +38,7 @@ pub(crate) enum Write {
     Ack { seqs: Vec<u64>, answer: Answer<()> },
     Tracks { tracks: NewTracks, answer: Answer<()> },
     Audit { entry: Box<AuditEntry>, answer: Answer<()> },
+    Hooks { notes: Vec<HookNote>, answer: Answer<()> },
     CloseOpen { camera: Option<String>, reason: CloseReason, answer: Answer<Vec<Stored>> },
     Stop,
 }
@@ -50,6 +53,7 @@ impl Write {
             Self::Ack { .. }
             | Self::Tracks { .. }
             | Self::Audit { .. }
+            | Self::Hooks { .. }
             | Self::CloseOpen { .. }
             | Self::Stop => 0,
         }
@@ -64,6 +68,7 @@ impl Write {
             Self::Ack { seqs, .. } => filling.ack(seqs).map(|()| Ok(Vec::new())),
             Self::Tracks { tracks, .. } => filling.append_tracks(tracks).map(|()| Ok(Vec::new())),
             Self::Audit { entry, .. } => filling.append_audit(entry).map(|()| Ok(Vec::new())),
+            Self::Hooks { notes, .. } => filling.note_hooks(notes).map(|()| Ok(Vec::new())),
             Self::Stop => Ok(Ok(Vec::new())),
         }
     }
@@ -74,7 +79,10 @@ impl Write {
             Self::Append { answer, .. } | Self::CloseOpen { answer, .. } => {
                 drop(answer.send(outcome));
             }
-            Self::Ack { answer, .. } | Self::Tracks { answer, .. } | Self::Audit { answer, .. } => {
+            Self::Ack { answer, .. }
+            | Self::Tracks { answer, .. }
+            | Self::Audit { answer, .. }
+            | Self::Hooks { answer, .. } => {
                 drop(answer.send(outcome.map(|_| ())));
             }
             Self::Stop => {}

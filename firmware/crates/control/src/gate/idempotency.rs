@@ -38,7 +38,7 @@ const MAX_BODY: usize = 64 << 10;
 const WITHOUT: &[&str] =
     &["claim_device", "login", "logout", "begin_whep", "infer_picture", "add_model"];
 /// POSTs whose answer holds a secret.
-const SECRET: &[&str] = &["create_token"];
+const SECRET: &[&str] = &["create_token", "create_webhook"];
 /// Headers of an answer that belong to it.
 const OF_ANSWER: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 

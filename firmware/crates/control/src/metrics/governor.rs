@@ -107,7 +107,13 @@ mod tests {
         let stats = CameraStats::default;
         let cameras =
             vec![(of("front", Some(Box::new(governor))), stats()), (of("yard", None), stats())];
-        let scrape = Scrape { system: System::default(), ready: true, cameras, newest_seq: None };
+        let scrape = Scrape {
+            system: System::default(),
+            ready: true,
+            cameras,
+            newest_seq: None,
+            webhooks: Vec::new(),
+        };
         let page = scrape.page().unwrap();
         for line in [
             r#"edgecam_camera_governor_level{camera="front"} 2.0"#,

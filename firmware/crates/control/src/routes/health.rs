@@ -77,6 +77,7 @@ pub(crate) async fn page(ports: &Ports) -> Result<String, Failure> {
         system: ports.system.system(),
         ready: ports.system.readiness().ready,
         newest_seq: ports.events.bounds().await.ok().map(|bounds| bounds.newest),
+        webhooks: ports.webhooks.list().unwrap_or_default(),
     };
     scrape
         .page()

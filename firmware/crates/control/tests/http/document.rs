@@ -6,6 +6,7 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::client::{MERGE_PATCH, Server, soon};
+use crate::fake::hooks::HOOK;
 use crate::work::{JOB, MODEL};
 
 fn document() -> Value {
@@ -146,6 +147,7 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
         let at = path
             .replace("{cam}", "front")
             .replace("/jobs/{id}", &format!("/jobs/{JOB}"))
+            .replace("/webhooks/{id}", &format!("/webhooks/{HOOK}"))
             .replace("{name}", MODEL)
             .replace("{id}", &server.fake.event_id(1))
             .replace("{revision}", "1")
@@ -157,7 +159,7 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{mask}", "house")
             .replace("{code}", "disk_full");
         // An empty patch changes nothing; a patch of WHEP is none of these.
-        let others = ["/users/", "/whep/"].iter().any(|one| path.contains(one));
+        let others = ["/users/", "/whep/", "/webhooks/"].iter().any(|one| path.contains(one));
         let patches = method == Method::PATCH && !others;
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];

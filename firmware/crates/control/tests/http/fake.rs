@@ -1,5 +1,6 @@
 //! Ports that live in memory.
 
+pub(crate) mod hooks;
 mod machine;
 mod settings;
 pub(crate) mod watching;
@@ -60,6 +61,7 @@ pub(crate) struct Fake {
     pub(crate) ready: Mutex<bool>,
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
+    pub(crate) hooks: hooks::Hooks,
 }
 
 impl Fake {
@@ -96,6 +98,7 @@ impl Fake {
             ready: Mutex::new(true),
             watching: watching::Watching::default(),
             work: Work::default(),
+            hooks: hooks::Hooks::default(),
         })
     }
 
@@ -115,6 +118,8 @@ impl Fake {
             detector: self.clone(),
             trials: self.clone(),
             jobs: self.clone(),
+            webhooks: self.clone(),
+            mqtt: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,

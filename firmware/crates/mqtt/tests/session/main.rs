@@ -16,3 +16,4 @@ mod retained;
 mod subscriber;
 mod support;
 mod tls;
+mod trial;

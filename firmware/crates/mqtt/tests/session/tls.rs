@@ -13,7 +13,7 @@ use crate::broker::Broker;
 use crate::outbox::MemoryOutbox;
 use crate::support::{Running, config, front, tuning};
 
-const LINES: &str = "allow_anonymous true\ncafile DIR/ca.pem\ncertfile DIR/server.pem\n\
+pub(crate) const LINES: &str = "allow_anonymous true\ncafile DIR/ca.pem\ncertfile DIR/server.pem\n\
                      keyfile DIR/server.key\nrequire_certificate true\n";
 
 fn named(name: &str, hosts: &[&str]) -> CertificateParams {
@@ -24,7 +24,7 @@ fn named(name: &str, hosts: &[&str]) -> CertificateParams {
 }
 
 /// An authority, and certificates of it for a server and a client.
-fn make_certificates(dir: &Path) {
+pub(crate) fn make_certificates(dir: &Path) {
     let mut authority = named("Test authority", &[]);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -38,7 +38,7 @@ fn make_certificates(dir: &Path) {
     }
 }
 
-fn secure(broker: &Broker, certificates: &Path) -> MqttConfig {
+pub(crate) fn secure(broker: &Broker, certificates: &Path) -> MqttConfig {
     let url = format!("mqtts://localhost:{}", broker.address().port());
     let path = |name: &str| -> PathBuf { certificates.join(name) };
     MqttConfig {

@@ -8,6 +8,7 @@
 
 mod audit;
 mod damage;
+mod hooks;
 mod keeping;
 mod kill;
 mod limits;
