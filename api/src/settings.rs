@@ -5,6 +5,7 @@
 //! checks them and compiles them into what everything runs on.
 
 mod detection;
+mod gpio;
 mod image;
 mod rules;
 
@@ -15,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
+pub use gpio::{
+    ChipChoice, GpioActionSettings, GpioPinSettings, GpioSettings, PinDirection, PinPull,
+};
 pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
@@ -63,6 +67,8 @@ pub struct Settings {
     pub thermal: ThermalSettings,
     /// The governor of each camera: what it holds, and how patiently.
     pub governor: GovernorSettings,
+    /// Inputs and outputs of the device (GPIO), and what drives the outputs.
+    pub gpio: GpioSettings,
     /// The cameras by id: lower case letters, digits and `-`, at most 32 characters.
     pub cameras: BTreeMap<String, CameraSettings>,
 }

@@ -33,6 +33,10 @@ impl Plan {
                 Cost::Rebuild => Work::Rebuild,
                 Cost::Restart => return Self::Restart,
             };
+            // Those of no camera at all are taken over by whoever watches the settings.
+            if change.pointer.starts_with("/gpio/") {
+                continue;
+            }
             // What is not of one camera is of all. One that comes or goes is named by its settings.
             let ids: Vec<_> = match change.pointer.strip_prefix("/cameras/") {
                 Some(rest) => vec![rest.split('/').next().unwrap_or_default().to_owned()],
@@ -84,6 +88,12 @@ mod tests {
         assert_eq!(plan(&["governor.calm_s=30"]), live);
         let mixed = plan(&["detector.threads=2", "cameras.yard.name=Yard"]);
         assert_eq!(mixed, cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]));
+    }
+
+    #[test]
+    fn what_is_of_no_camera_is_work_for_none() {
+        let pin = ["gpio.pins.lamp.number=22", "gpio.pins.lamp.direction=out"];
+        assert_eq!(plan(&pin), cameras([]));
     }
 
     #[test]

@@ -47,8 +47,9 @@ pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
     Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, GovernorConfig, HistoryConfig, ImageConfig, ImageControls, MediaServerConfig,
-    MqttConfig, Orientation, OverlayConfig, Rotation, Source, ThermalConfig, VideoConfig,
+    EncoderLadder, EventMatch, GovernorConfig, GpioActionConfig, GpioConfig, GpioPinConfig,
+    GpioReaction, HistoryConfig, ImageConfig, ImageControls, MediaServerConfig, MqttConfig,
+    Orientation, OverlayConfig, PinRole, Rotation, Source, ThermalConfig, VideoConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

@@ -1,6 +1,8 @@
 //! The checked configuration: what everything runs on. Values here have passed every check, so
 //! nothing downstream checks them again.
 
+mod gpio;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,6 +13,8 @@ use api::settings::{Precision, WhiteBalance};
 use domain::tracker::TrackerParams;
 use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zones::Zone};
 use url::Url;
+
+pub use gpio::{EventMatch, GpioActionConfig, GpioConfig, GpioPinConfig, GpioReaction, PinRole};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +33,8 @@ pub struct Config {
     pub media_server: Option<MediaServerConfig>,
     /// Whether a model that is not at hand is fetched from where its manifest says.
     pub download_models: bool,
+    /// Inputs and outputs of the device.
+    pub gpio: GpioConfig,
     /// The cameras, by id.
     pub cameras: Vec<CameraConfig>,
 }
