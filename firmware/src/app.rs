@@ -34,7 +34,7 @@ use crate::ports::{
 use crate::recorder;
 use crate::settings::{self, Engine, LiveSettings, Opened, OrderMaker, Parts};
 use crate::workshop::Workshop;
-use crate::{access, banner, broker, found, inform, listen, node, viewers, watchdog};
+use crate::{access, banner, broker, found, inform, listen, node, pins, viewers, watchdog};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
 const CAMERAS_END: Duration = Duration::from_secs(8);
@@ -241,7 +241,7 @@ impl Built {
         let worker = self.camera_program.clone();
         let surroundings = Surroundings {
             supervisor: supervisor.clone(),
-            recorder,
+            recorder: recorder.clone(),
             latencies,
             program: self.camera_program,
         };
@@ -259,6 +259,8 @@ impl Built {
             settings,
             made: Arc::new(revisions.settings()),
         });
+        let events = StoredEvents(store.clone());
+        let gpio = pins::start(&live, events, recorder, &shutdown, &mut seeing.tasks)?;
         let mqtt = start_mqtt(&config, &store, &cameras, &live, &mut services);
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
@@ -292,6 +294,7 @@ impl Built {
             trials: Arc::new(TrialPort { engine: engine.clone(), jobs: jobs.clone(), data }),
             jobs: Arc::new(jobs),
             settings: Arc::new(engine.clone()),
+            gpio: Arc::new(gpio),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
             certificates: self.certificates.map(Arc::new),

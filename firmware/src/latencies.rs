@@ -55,7 +55,8 @@ impl Latencies {
             if timing.tapped_ts_ns == 0 || timing.sensor_ts_ns > timing.tapped_ts_ns {
                 continue;
             }
-            let of_camera = all.entry(event.camera.clone()).or_default();
+            let Some(camera) = event.camera.clone() else { continue };
+            let of_camera = all.entry(camera).or_default();
             if of_camera.waiting.len() < WAITING {
                 of_camera.waiting.push(since(timing.tapped_ts_ns).as_secs_f32() * 1000.0);
             }

@@ -6,6 +6,7 @@ mod audit;
 mod cameras;
 mod detector;
 mod events;
+mod gpio;
 mod jobs;
 mod live;
 mod models;
@@ -19,6 +20,7 @@ mod viewing;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
+pub(crate) use gpio::PinPort;
 pub(crate) use models::ModelPort;
 pub(crate) use outbox::StoreOutbox;
 pub(crate) use past::PastPort;

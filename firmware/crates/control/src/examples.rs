@@ -48,6 +48,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 }
 // Below the macro that they use.
 mod cameras;
+mod gpio;
 mod jobs;
 mod settings;
 
@@ -57,6 +58,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     live::put_into(document);
     cameras::put_into(document);
     jobs::put_into(document);
+    gpio::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),
@@ -128,7 +130,7 @@ fn event() -> Event {
         kind: Kind::Object,
         severity: Severity::Detection,
         node: "ec-2437f4".into(),
-        camera: "front".into(),
+        camera: Some("front".into()),
         ts,
         start_ts: ts,
         end_ts: None,
@@ -150,6 +152,7 @@ fn event() -> Event {
         line: None,
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: Some(ModelRef { name: MODEL.into(), sha256: SHA256.into(), infer_ms: 13.5 }),
         timing: Timing::default(),

@@ -41,6 +41,7 @@ use crate::routes;
         (name = "viewing", description = "Streams: where they are watched, by whom, and the way there."),
         (name = "device", description = "The machine."),
         (name = "detector", description = "What is looked with: the detector and its models."),
+        (name = "gpio", description = "Inputs and outputs of the device."),
         (name = "jobs", description = "Long work: how far it is, what came of it."),
         (name = "health", description = "For watchdogs and monitoring."),
         (name = "pages", description = "For people."),

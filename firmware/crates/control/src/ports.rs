@@ -1,6 +1,7 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod gpio;
 mod jobs;
 mod live;
 mod models;
@@ -26,6 +27,7 @@ use crate::certificate::Certificates;
 use crate::problem::Failure;
 
 pub use axum::body::Bytes;
+pub use gpio::GpioPort;
 pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
@@ -98,6 +100,8 @@ pub struct Ports {
     pub trials: Arc<dyn RuleTrials>,
     /// Long work.
     pub jobs: Arc<dyn Jobs>,
+    /// Inputs and outputs of the device.
+    pub gpio: Arc<dyn GpioPort>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.
@@ -145,7 +149,7 @@ pub struct EventFilter {
     pub within: Option<Vec<String>>,
     /// Of this camera.
     pub camera: Option<String>,
-    /// Of objects with this label.
+    /// Of objects or inputs with this label.
     pub label: Option<String>,
     /// About this.
     pub kind: Option<Kind>,
@@ -163,10 +167,10 @@ impl EventFilter {
     /// Whether `event`, stored when it happened, is one of them.
     pub fn matches(&self, event: &Event) -> bool {
         let zones = || event.zones.current.iter().chain(&event.zones.subject);
-        let label = event.object.as_ref().map(|object| object.label.as_str());
-        self.within.as_ref().is_none_or(|cameras| cameras.contains(&event.camera))
-            && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
-            && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
+        let camera = event.camera.as_ref();
+        self.within.as_ref().is_none_or(|cameras| camera.is_some_and(|one| cameras.contains(one)))
+            && self.camera.as_ref().is_none_or(|wanted| camera == Some(wanted))
+            && self.label.as_deref().is_none_or(|wanted| event.label() == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)
             && self.zone.as_ref().is_none_or(|wanted| zones().any(|zone| zone == wanted))

@@ -7,6 +7,7 @@
 //! | [`device`] | version, system |
 //! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
 //! | [`detector`], [`models`] | what is looked with |
+//! | [`gpio`] | inputs and outputs of the device |
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
@@ -31,6 +32,7 @@ pub(crate) mod detector;
 pub(crate) mod device;
 pub(crate) mod entries;
 pub(crate) mod events;
+pub(crate) mod gpio;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod live;
@@ -116,6 +118,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(models::quantize))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
+        .routes(routes!(gpio::get))
+        .routes(routes!(gpio::put))
         .routes(routes!(device::system))
         .routes(routes!(device::version))
         .routes(routes!(health::healthz))

@@ -124,7 +124,7 @@ impl<H: Happenings> GpioTask<H> {
     async fn configure(&mut self) {
         let config = self.config.borrow_and_update().clone();
         let gone = self.pins.configure(&config);
-        for pin in gone {
+        for pin in &gone {
             self.end_of(pin);
         }
         let actions: BTreeSet<_> =
@@ -201,11 +201,11 @@ impl<H: Happenings> GpioTask<H> {
     }
 
     /// A pin is no more: what it began is over.
-    fn end_of(&mut self, pin: Pin) {
+    fn end_of(&mut self, pin: &Pin) {
         let State::Input(watched) = &pin.state else { return };
         if let Some(lasting) = watched.event {
             let at = base::clock::wall();
-            self.tell(change(&pin, lasting, at, Some(EndReason::RuleChanged)));
+            self.tell(change(pin, lasting, at, Some(EndReason::RuleChanged)));
         }
     }
 

@@ -154,6 +154,7 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{token}", "none")
             .replace("{zone}", "door")
             .replace("{line}", "gate")
+            .replace("{pin}", "lamp")
             .replace("{mask}", "house");
         // An empty patch changes nothing; a patch of WHEP is none of these.
         let others = ["/users/", "/whep/"].iter().any(|one| path.contains(one));

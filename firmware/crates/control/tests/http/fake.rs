@@ -1,5 +1,7 @@
 //! Ports that live in memory.
 
+mod event;
+mod gpio;
 pub(crate) mod watching;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
 use api::capabilities::{CameraCapabilities, CameraLatency, EncoderOption};
-use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
+use api::event::Event;
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, Stream, System};
 use api::revisions::{
     ChangeCost, ChangeStatus, FieldChange, PendingConfirmation, SettingsChange, SettingsRevision,
@@ -29,6 +31,7 @@ use tempfile::TempDir;
 use tokio::sync::broadcast;
 
 use crate::work::Work;
+use event::event;
 
 /// The first user and their password.
 pub(crate) const OWNER: &str = "owner";
@@ -63,6 +66,7 @@ pub(crate) struct Fake {
     pub(crate) ready: Mutex<bool>,
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
+    pub(crate) gpio: gpio::Pins,
 }
 
 impl Fake {
@@ -99,6 +103,7 @@ impl Fake {
             ready: Mutex::new(true),
             watching: watching::Watching::default(),
             work: Work::default(),
+            gpio: gpio::Pins::default(),
         })
     }
 
@@ -116,6 +121,7 @@ impl Fake {
             detector: self.clone(),
             trials: self.clone(),
             jobs: self.clone(),
+            gpio: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,
@@ -187,44 +193,6 @@ impl Fake {
 
     pub(crate) fn event_id(&self, seq: u64) -> String {
         event(seq, "front", "car").id.to_string()
-    }
-}
-
-fn event(seq: u64, camera: &str, label: &str) -> Event {
-    let ts = "2026-07-01T12:00:00Z".parse().unwrap();
-    Event {
-        schema: SCHEMA.into(),
-        // Two announcements share an event.
-        id: ulid::Ulid::from(u128::from(seq / 2)),
-        seq,
-        boot_id: "boot".into(),
-        replayed: false,
-        phase: if seq.is_multiple_of(2) { Phase::New } else { Phase::End },
-        event_type: if seq.is_multiple_of(2) { EventType::ObjectNew } else { EventType::ObjectEnd },
-        kind: Kind::Object,
-        severity: Severity::Detection,
-        node: "ec-1".into(),
-        camera: camera.into(),
-        ts,
-        start_ts: ts,
-        end_ts: None,
-        object: Some(Object {
-            track_id: ulid::Ulid::from(u128::from(seq / 2)),
-            label: label.into(),
-            score: 0.5,
-            top_score: 0.5,
-            r#box: [0.1, 0.1, 0.2, 0.2],
-            stationary: false,
-            velocity: [0.0, 0.0],
-            age_ms: 0,
-        }),
-        zones: Zones::default(),
-        line: None,
-        governor: None,
-        crowding: None,
-        end_reason: None,
-        model: None,
-        timing: Timing::default(),
     }
 }
 

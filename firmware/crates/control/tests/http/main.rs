@@ -10,6 +10,7 @@ mod entries;
 mod events;
 mod fake;
 mod gate;
+mod gpio;
 mod jobs;
 mod live;
 mod past;
