@@ -6,6 +6,7 @@
 //! | [`clock`] | monotonic and wall time, as all stamps of a frame are taken |
 //! | [`durable`] | files that are there whole or not at all, whenever the power goes |
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
+//! | [`histogram`] | times counted by length, since the start |
 //! | [`latency`] | quantiles of the newest measurements |
 //! | [`shutdown`] | one stop signal for tasks and threads |
 //! | [`slot`] | the newest value, overwritten until taken; overwrites are counted |
@@ -15,6 +16,7 @@
 pub mod clock;
 pub mod durable;
 pub mod error;
+pub mod histogram;
 pub mod latency;
 pub mod shutdown;
 pub mod slot;

@@ -17,7 +17,7 @@ use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::event::{Event, Kind, Phase};
 use api::problem::{FieldProblem, Problem};
 use api::resources::{Readiness, Stream, System};
-use api::status::{CameraStats, CameraStatus};
+use api::status::{CameraStats, CameraStatus, StageTimes};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -123,6 +123,10 @@ pub trait Cameras: Send + Sync + 'static {
 
     /// How long frames and events of `camera` take; `None`: no such camera. Zeros while there are none.
     fn latency(&self, camera: &str) -> Option<CameraLatency>;
+
+    /// How often each stage of frames and events of `camera` took how long, each since the process that
+    /// measures it started; empty while there is nothing.
+    fn times(&self, camera: &str) -> Vec<StageTimes>;
 
     /// Has the process of `camera` replaced in order, for the user `by`; answers when that is under way.
     /// `FailedPrecondition`: it is switched off.

@@ -17,7 +17,7 @@ use api::revisions::{
     ChangeCost, ChangeStatus, FieldChange, PendingConfirmation, SettingsChange, SettingsRevision,
     SettingsRevisionDetail, SettingsStatus,
 };
-use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles, StageTimes};
 use base::error::{ErrorKind, Kind as _};
 use config::EditError;
 use edgecam_control::ports::{
@@ -225,6 +225,12 @@ impl Cameras for Fake {
         let sensor_to_stored = Quantiles { p50_ms: 40.0, p95_ms: 55.0, max_ms: 96.0 };
         let one = CameraLatency { sensor_to_stored, ..CameraLatency::default() };
         self.in_force().settings.cameras.contains_key(camera).then_some(one)
+    }
+
+    fn times(&self, _: &str) -> Vec<StageTimes> {
+        let mut counts = vec![0; base::histogram::COUNTS];
+        (counts[5], counts[15]) = (2, 1);
+        vec![StageTimes { stage: "infer".into(), counts, sum_s: 20.5 }]
     }
 
     fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {

@@ -18,5 +18,6 @@ mod secure;
 mod serving;
 mod settings;
 mod socket;
+mod traversal;
 mod viewing;
 mod work;
