@@ -18,6 +18,7 @@
 //! | [`resources`] | what else the REST API answers | daemon → clients |
 //! | [`revisions`] | how settings are changed: changes, costs, revisions | owner, daemon → clients |
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
+//! | [`system`] | the machine: network, time, logs, issues, backups | daemon ↔ clients |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
 
 pub mod access;
@@ -37,3 +38,4 @@ pub mod resources;
 pub mod revisions;
 pub mod settings;
 pub mod status;
+pub mod system;

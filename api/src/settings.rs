@@ -7,6 +7,7 @@
 mod detection;
 mod gpio;
 mod image;
+mod network;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use gpio::{
     ChipChoice, GpioActionSettings, GpioPinSettings, GpioSettings, PinDirection, PinPull,
 };
 pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
+pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
@@ -53,6 +55,10 @@ impl fmt::Debug for Secret {
 pub struct Settings {
     /// Who this device is.
     pub node: NodeSettings,
+    /// The machine's network.
+    pub network: NetworkSettings,
+    /// The machine's clock.
+    pub time: TimeSettings,
     /// The REST API.
     pub api: ApiSettings,
     /// Where data lives.

@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Try changed zones and lines on what a camera tracked: which events would have fired, and which
     /// would not.
     Backtest(BacktestArgs),
+    /// Do one thing to the machine that the daemon may not: started by systemd, not by hand.
+    #[command(hide = true)]
+    HostAgent,
     /// Print the OpenAPI document.
     Openapi,
     /// Forget all users, tokens and sessions, so that the device can be claimed anew. While no daemon

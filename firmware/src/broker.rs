@@ -12,8 +12,14 @@ use config::MqttConfig;
 use config::model::Broker;
 use supervise::{ChildHandle, ChildSpec, Limits, LogFormat, Supervisor};
 
+use crate::units::Units;
+
 /// Where Debian installs it: not on the `PATH` of users other than root.
 const DEFAULT_PROGRAM: &str = "/usr/sbin/mosquitto";
+/// Its unit.
+const UNIT: &str = "mosquitto";
+/// What the unit's own user may write to (`StateDirectory=`).
+const STORE_OF_UNIT: &str = "/var/lib/edgecam-mosquitto";
 /// Time for it to write what it holds to disk.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -25,6 +31,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub(crate) fn start(
     mqtt: &MqttConfig,
     data_dir: &Path,
+    units: &Units,
     supervisor: &Supervisor,
 ) -> anyhow::Result<Option<ChildHandle>> {
     let Broker::Supervised(listen) = mqtt.broker else { return Ok(None) };
@@ -35,9 +42,14 @@ pub(crate) fn start(
              with accounts, or listen on 127.0.0.1"
         );
     }
-    let config = configure(listen, data_dir)?;
+    let unit = units.get(UNIT);
+    let config = match &unit {
+        Some(unit) => configure(listen, unit.folder(), Path::new(STORE_OF_UNIT), None)?,
+        None => configure_beside(listen, data_dir)?,
+    };
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(Some(supervisor.spawn(child(&locate(&path), &config))))
+    let spec = child(&locate(&path), &config);
+    Ok(Some(supervisor.spawn(ChildSpec { unit: unit.map(|unit| unit.socket()), ..spec })))
 }
 
 /// The first mosquitto on `path`, else where Debian has it.
@@ -55,8 +67,8 @@ fn child(program: &Path, config: &Path) -> ChildSpec {
     spec
 }
 
-/// Makes the folders and writes the configuration; answers its path.
-fn configure(listen: SocketAddr, data_dir: &Path) -> anyhow::Result<PathBuf> {
+/// Makes the folders and writes the configuration of a broker beside the daemon; answers its path.
+fn configure_beside(listen: SocketAddr, data_dir: &Path) -> anyhow::Result<PathBuf> {
     let data_dir = std::path::absolute(data_dir).context("finding the data directory")?;
     let (run, store) = (data_dir.join("run"), data_dir.join("broker"));
     for folder in [&run, &store] {
@@ -64,8 +76,17 @@ fn configure(listen: SocketAddr, data_dir: &Path) -> anyhow::Result<PathBuf> {
         std::fs::create_dir_all(folder).with_context(making)?;
     }
     let user = rustix::process::geteuid().is_root().then_some("root");
-    let file = run.join("mosquitto.conf");
-    let text = render(listen, &store, user)?;
+    configure(listen, &run, &store, user)
+}
+
+fn configure(
+    listen: SocketAddr,
+    folder: &Path,
+    store: &Path,
+    user: Option<&str>,
+) -> anyhow::Result<PathBuf> {
+    let file = folder.join("mosquitto.conf");
+    let text = render(listen, store, user)?;
     std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
     Ok(file)
 }
@@ -210,7 +231,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let config = configure(listen, folder.path()).unwrap();
+        let config = configure_beside(listen, folder.path()).unwrap();
         let client = |name: &str, args: &[&str]| {
             let port = listen.port().to_string();
             let mut command = Command::new(name);

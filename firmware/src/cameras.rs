@@ -3,7 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`roster`] | which cameras there are: they come and go |
-//! | [`server`] | the socket that camera processes connect to |
+//! | [`server`] | the socket that camera processes are connected to |
 //! | [`task`] | one camera: its process, its link, its status, requests to it |
 //! | [`spec`] | how a camera's process is run |
 //! | [`open`] | requests that wait for a camera's answer |
@@ -39,6 +39,7 @@ use tokio::task::JoinSet;
 
 use crate::latencies::Latencies;
 use crate::recorder::Recorder;
+use crate::units::Units;
 use roster::Roster;
 use server::Doors;
 
@@ -190,6 +191,8 @@ pub(crate) struct Surroundings {
     pub(crate) latencies: Latencies,
     /// The `edgecam-camera` binary.
     pub(crate) program: PathBuf,
+    /// The units that they run in.
+    pub(crate) units: Units,
 }
 
 /// Starts a task (and, when enabled, a process) per order. `tasks` gets what has to be joined.

@@ -14,6 +14,12 @@
 //! | [`workshop`] | work with a model in a process of its own |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`units`] | where children run as other users, where systemd offers that |
+//! | [`hands`] | has the machine's network and clock made as they are set |
+//! | [`issues`] | what is wrong now (pure) |
+//! | [`journal`] | the system's log |
+//! | [`backups`] | settings and users, kept and restored |
+//! | [`reset`] | back to the state of delivery |
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
@@ -29,12 +35,16 @@ mod announce;
 mod app;
 mod args;
 mod backtest;
+mod backups;
 mod banner;
 mod broker;
 mod cameras;
 mod found;
+mod hands;
 mod inform;
+mod issues;
 mod jobs;
+mod journal;
 mod latencies;
 mod listen;
 mod machine;
@@ -44,7 +54,9 @@ mod node;
 mod pins;
 mod ports;
 mod recorder;
+mod reset;
 mod settings;
+mod units;
 mod viewers;
 mod viewing;
 mod watchdog;
@@ -52,6 +64,7 @@ mod workshop;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
 use args::{Args, Command};
@@ -67,6 +80,7 @@ fn main() -> ExitCode {
         Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
+        Some(Command::HostAgent) => host::agent::serve().context("serving as the host agent"),
         Some(Command::ResetAccess) => args::reset_access(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
     };

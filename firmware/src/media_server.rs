@@ -16,8 +16,11 @@ use mediamtx::{
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, Restart, Supervisor};
 use tokio::sync::watch;
 
+use crate::units::Units;
 use crate::viewing::Door;
 
+/// Its unit.
+const UNIT: &str = "mediamtx";
 /// Time between two questions whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// It answers for the first time within this time of its start.
@@ -82,13 +85,18 @@ impl Found {
     pub(crate) async fn start(
         self,
         supervisor: &Supervisor,
+        units: &Units,
         config: &Config,
         access: &Access,
         shutdown: Shutdown,
     ) -> anyhow::Result<(MediaServer, impl Future<Output = ()> + use<>)> {
         let hook = Hook::bind(self.secret.clone()).await;
         let hook = hook.context("listening for MediaMTX's questions who may come in")?;
-        let file = ConfigFile::in_dir(&config.data.dir.join("run"));
+        let unit = units.get(UNIT);
+        let file = match &unit {
+            Some(unit) => ConfigFile::in_dir(unit.folder()).for_its_group(),
+            None => ConfigFile::in_dir(&config.data.dir.join("run")),
+        };
         let cameras = config.cameras.iter().map(|camera| camera.id.clone()).collect();
         let address = hook.address();
         file.write(&mediamtx::render(&self.config, &cameras, &address))
@@ -96,6 +104,7 @@ impl Found {
         let (wanted, wishes) = watch::channel(cameras);
         let mut spec =
             ChildSpec::new("mediamtx", &self.binary.path).args(mediamtx::arguments(file.path()));
+        spec.unit = unit.map(|unit| unit.socket());
         spec.health = Health::Heartbeat { start_within: STARTS_WITHIN, every: SILENCE };
         spec.limits = Limits { oom_score_adj: Some(200), ..Limits::default() };
         spec.log.format = LogFormat::MediaMtx;

@@ -10,9 +10,13 @@ use control::PortError;
 use link::work::{FromWorker, ToWorker, Work};
 use link::{LinkError, Receiver, Sender};
 use supervise::{ChildSpec, Exit, Limits, LogFormat, Supervisor, Worker};
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::net::unix::pipe;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::units::Units;
+
+/// Its unit.
+const UNIT: &str = "worker";
 /// Most pixels of a picture.
 pub(crate) const MAX_PIXELS: u64 = 25_000_000;
 /// Looks at pictures that run or wait; more are refused.
@@ -28,6 +32,7 @@ const FAULTS: [i32; 5] = [4, 6, 7, 8, 11];
 pub(crate) struct Workshop {
     supervisor: Supervisor,
     program: PathBuf,
+    unit: Option<PathBuf>,
     looks: Arc<Semaphore>,
     queue: Arc<Semaphore>,
 }
@@ -42,10 +47,11 @@ pub(crate) enum Way {
 }
 
 impl Workshop {
-    /// Runs `program`, the `edgecam-camera` binary.
-    pub(crate) fn new(supervisor: Supervisor, program: PathBuf) -> Self {
+    /// Runs `program`, the `edgecam-camera` binary, in its unit where `units` have one.
+    pub(crate) fn new(supervisor: Supervisor, program: PathBuf, units: &Units) -> Self {
         let (looks, queue) = (Semaphore::new(1), Semaphore::new(MOST_LOOKS));
-        Self { supervisor, program, looks: Arc::new(looks), queue: Arc::new(queue) }
+        let unit = units.get(UNIT).map(|unit| unit.socket());
+        Self { supervisor, program, unit, looks: Arc::new(looks), queue: Arc::new(queue) }
     }
 
     /// Has `work` done with `pictures`; `told` hears how far it is. Dropped, nothing of it is left.
@@ -113,6 +119,7 @@ impl Workshop {
 
     fn spec(&self, way: Way) -> ChildSpec {
         let mut spec = ChildSpec::new("worker", &self.program).args(["work"]);
+        spec.unit.clone_from(&self.unit);
         spec.inherit_env = vec!["LD_LIBRARY_PATH".into()];
         // As for cameras: threads that spin take the processor from the streams.
         spec.env.push(("OMP_WAIT_POLICY".into(), "passive".into()));
@@ -127,7 +134,7 @@ impl Workshop {
 }
 
 async fn say(
-    mut sender: Sender<ToWorker, ChildStdin>,
+    mut sender: Sender<ToWorker, pipe::Sender>,
     work: Work,
     pictures: Vec<Vec<u8>>,
 ) -> Result<(), LinkError> {
@@ -140,7 +147,7 @@ async fn say(
 
 /// What came of it; `None`: it ended without a word.
 async fn hear(
-    output: ChildStdout,
+    output: pipe::Receiver,
     told: impl Fn(f32, String),
 ) -> Result<Option<FromWorker>, LinkError> {
     let mut receiver = Receiver::<FromWorker, _>::new(output);

@@ -7,6 +7,7 @@ use link::CameraOrder;
 use supervise::{ChildHandle, ChildSpec, Health, Limits, LogFormat, StopPolicy, Supervisor};
 
 use super::health::{SILENCE, START};
+use crate::units::Units;
 
 /// How long a camera process may take to end its events and its pipeline.
 pub(super) const GRACE: Duration = Duration::from_secs(4);
@@ -20,17 +21,30 @@ pub(super) struct Starter {
     pub(super) program: PathBuf,
     /// The link's socket.
     pub(super) socket: PathBuf,
+    /// Where it runs.
+    pub(super) units: Units,
 }
 
 impl Starter {
     /// Starts the process for `order`.
     pub(super) fn start(&self, order: &CameraOrder) -> ChildHandle {
-        self.supervisor.spawn(spec(order, &self.socket, &self.program))
+        self.supervisor.spawn(self.spec(order))
+    }
+
+    /// How the process for `order` is run.
+    pub(super) fn spec(&self, order: &CameraOrder) -> ChildSpec {
+        let unit = self.units.of_camera(order.settings.source.as_deref().unwrap_or_default());
+        ChildSpec {
+            unit: unit.map(|unit| unit.socket()),
+            // The link: a process without any right to the socket's file has it all the same.
+            input: Some(self.socket.clone()),
+            ..spec(order, &self.program)
+        }
     }
 }
 
-fn spec(order: &CameraOrder, socket: &Path, program: &Path) -> ChildSpec {
-    let args = ["--link".as_ref(), socket.as_os_str(), "--camera".as_ref(), order.camera.as_ref()];
+fn spec(order: &CameraOrder, program: &Path) -> ChildSpec {
+    let args = ["--camera", &order.camera];
     let mut spec = ChildSpec::new(format!("camera-{}", order.camera), program).args(args);
     // `TZ`: schedules are in local time.
     let inherited = ["GST_*", "LIBCAMERA_*", "LD_LIBRARY_PATH", "TZ"];

@@ -88,6 +88,7 @@ impl CameraTask {
             supervisor: surroundings.supervisor.clone(),
             program: surroundings.program.clone(),
             socket: socket.to_owned(),
+            units: surroundings.units.clone(),
         };
         let child = enabled.then(|| starter.start(&order));
         let status = CameraStatus {

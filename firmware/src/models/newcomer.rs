@@ -1,8 +1,9 @@
 //! Models that are added while the daemon runs, and deleted: checked, under names of their own, there whole
 //! or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
@@ -130,6 +131,7 @@ impl ModelLibrary {
         let own = self.own.display();
         fs::create_dir_all(&self.own).with_context(|| format!("making {own}"))?;
         let folder = tempfile::Builder::new().prefix(STAGING).tempdir_in(&self.own);
+        let folder = folder.and_then(|folder| share(&self.own, folder.path()).map(|()| folder));
         folder.map(Staging).with_context(|| format!("making a folder in {own}"))
     }
 
@@ -231,6 +233,15 @@ fn is_plain(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name.bytes().next().is_some_and(word)
         && name.bytes().all(|b| word(b) || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// Lets the group of `parent` into `folder` where it was made to be shared (setgid): a worker that is
+/// another user.
+fn share(parent: &Path, folder: &Path) -> std::io::Result<()> {
+    if parent.metadata()?.permissions().mode() & 0o2000 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(folder, Permissions::from_mode(0o2770))
 }
 
 #[cfg(test)]

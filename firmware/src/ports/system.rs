@@ -63,6 +63,11 @@ impl SystemPort {
         }
     }
 
+    /// The program `name` that the daemon runs beside the cameras.
+    pub(crate) fn child(&self, name: &str) -> Option<ChildHandle> {
+        self.children.iter().find(|child| child.name() == name).cloned()
+    }
+
     fn mqtt(&self) -> MqttStatus {
         let status = self.mqtt.status().borrow().clone();
         let outbox = self.store.outbox_status();

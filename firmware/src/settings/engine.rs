@@ -28,6 +28,7 @@ use tokio::task::block_in_place;
 use super::plan::{Plan, Work};
 use super::{LiveSettings, OrderMaker, labels, shown};
 use crate::cameras::Cameras;
+use crate::hands::{self, Hands};
 use crate::media_server::MediaServer;
 use crate::models::{ModelLibrary, ModelWish};
 
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) media_server: Option<MediaServer>,
     /// What is in force.
     pub(crate) live: LiveSettings,
+    /// Makes the machine as it is set.
+    pub(crate) hands: Hands,
 }
 
 /// The engine; clones share it.
@@ -68,6 +71,7 @@ struct Inner {
     cameras: Cameras,
     media_server: Option<MediaServer>,
     live: LiveSettings,
+    hands: Hands,
     /// Held from the first look at a change to its end.
     revisions: Mutex<Revisions>,
     status: watch::Sender<SettingsStatus>,
@@ -86,8 +90,17 @@ struct Wanted {
 impl Engine {
     /// An engine over what `parts` has in force.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { sources, revisions, library, models, orders, cameras, media_server, live } =
-            parts;
+        let Parts {
+            sources,
+            revisions,
+            library,
+            models,
+            orders,
+            cameras,
+            media_server,
+            live,
+            hands,
+        } = parts;
         let status = shown::status(&revisions, None, &sources.fixed());
         Self(Arc::new(Inner {
             sources,
@@ -97,6 +110,7 @@ impl Engine {
             cameras,
             media_server,
             live,
+            hands,
             revisions: Mutex::new(revisions),
             status: watch::Sender::new(status),
             waits: Notify::new(),
@@ -119,6 +133,12 @@ impl Engine {
         let mut restart = self.0.restart.subscribe();
         // The sender lives as long as this.
         let _ = restart.wait_for(|restart| *restart).await;
+    }
+
+    /// The daemon is to start again, for the reason `why`.
+    pub(crate) fn restart(&self, why: &str) {
+        tracing::info!(why, "the daemon is to start again");
+        self.0.restart.send_replace(true);
     }
 
     /// The daemon has come up: settings that had to show that it can are confirmed.
@@ -265,13 +285,20 @@ impl Engine {
                 let made = self.made_at(revisions, *number)?;
                 sources.load(&made).map(|loaded| Patched { made, loaded }).map_err(EditError::from)
             }
+            What::Exactly(made) => {
+                let made = made.clone();
+                sources.load(&made).map(|loaded| Patched { made, loaded }).map_err(EditError::from)
+            }
         };
         let Patched { made, loaded } = patched.map_err(|error| match error {
             EditError::Wrong(errors) => refused(errors.field_problems()),
             other => PortError::new(other.kind(), other.to_string()),
         })?;
         let wanted = Wanted { made, loaded };
-        let unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        let mut unknown = labels::unknown(&self.0.library, &wanted.loaded.settings);
+        if now.settings.time.zone != wanted.loaded.settings.time.zone {
+            unknown.extend(hands::unknown_zone(&wanted.loaded.config.time));
+        }
         if unknown.is_empty() { Ok(wanted) } else { Err(refused(unknown)) }
     }
 
@@ -307,7 +334,12 @@ impl Engine {
         };
         let now = self.in_force();
         let settings = Arc::new(wanted.loaded.settings);
-        let Err(failed) = self.0.apply(&work, &settings).await else {
+        // What the machine refuses is no camera's business.
+        let (touched, applied) = match self.0.hands.apply(&settings).await {
+            Ok(()) => (true, self.0.apply(&work, &settings).await),
+            Err(refused) => (false, Err(refused)),
+        };
+        let Err(failed) = applied else {
             let made = Arc::new(wanted.made);
             self.0.live.set(InForce { revision: number, settings, made });
             self.show(revisions, None);
@@ -315,8 +347,8 @@ impl Engine {
             return Ok(Over::Done);
         };
         tracing::error!(revision = number, error = failed.detail, "settings are taken back");
-        if let Err(error) = self.0.apply(&work, &now.settings).await {
-            tracing::error!(error = error.detail, "a camera does not take its old settings back");
+        if touched {
+            self.0.put_back(&work, &now.settings).await;
         }
         let kept = block_in_place(|| revisions.take_back(&failed.detail));
         self.0.live.set(InForce { revision: revisions.number(), ..now });
@@ -390,6 +422,7 @@ fn note(what: &What) -> Option<String> {
     match what {
         What::Patch(_) | What::Add(_) | What::Put(_) | What::Remove(_) => None,
         What::BackTo(number) => Some(format!("back to revision {number}")),
+        What::Exactly(_) => Some("restored from a backup".to_owned()),
     }
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum Plan {
     Restart,
 }
 
+/// What is taken over by the machine below or the pins, and by no camera.
+const IS_OF_NO_CAMERA: [&str; 3] = ["/network/", "/time/servers", "/gpio/"];
+
 impl Plan {
     /// What it takes to get from settings to `new`, which differ by `diff`.
     pub(crate) fn of(diff: &ConfigDiff, new: &Settings) -> Self {
@@ -33,8 +36,7 @@ impl Plan {
                 Cost::Rebuild => Work::Rebuild,
                 Cost::Restart => return Self::Restart,
             };
-            // Those of no camera at all are taken over by whoever watches the settings.
-            if change.pointer.starts_with("/gpio/") {
+            if IS_OF_NO_CAMERA.iter().any(|section| change.pointer.starts_with(section)) {
                 continue;
             }
             // What is not of one camera is of all. One that comes or goes is named by its settings.
@@ -86,6 +88,10 @@ mod tests {
     fn what_holds_for_all_cameras_is_work_for_each() {
         let live = cameras([("front", Work::Live), ("yard", Work::Live)]);
         assert_eq!(plan(&["governor.calm_s=30"]), live);
+        let machine = ["time.servers=[\"a.example\"]", "network.interfaces.end0.dhcp=true"];
+        assert_eq!(plan(&machine), cameras([]), "no camera's business");
+        let zone = cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]);
+        assert_eq!(plan(&["time.zone=Europe/Berlin"]), zone, "schedules are in local time");
         let mixed = plan(&["detector.threads=2", "cameras.yard.name=Yard"]);
         assert_eq!(mixed, cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]));
     }

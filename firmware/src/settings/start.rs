@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::labels;
 use crate::models::ModelLibrary;
+use crate::reset;
 
 /// The settings, and what they were made of.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub(crate) fn open(sources: Sources) -> anyhow::Result<(Opened, Lock)> {
         loaded(&sources, None)?;
     }
     let lock = take(&data)?;
+    reset::obey(&data)?;
     let library = ModelLibrary::open(&data)?;
     let mut revisions = Revisions::open(&data)?;
     if let Err(error) = revisions.settle(&Moment::now()) {

@@ -88,7 +88,8 @@ pub(crate) fn fuzzer() -> PathBuf {
     cache.join("contract").join("bin").join("st")
 }
 
-fn media_server() -> &'static Result<PathBuf, String> {
+/// The MediaMTX of this machine, or why there is none.
+pub(crate) fn media_server() -> &'static Result<PathBuf, String> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -440,7 +440,7 @@ impl Access {
     }
 
     /// Changes a copy of the book, stores it, and puts it in force.
-    async fn change<T: Send>(
+    pub(crate) async fn change<T: Send>(
         &self,
         change: impl FnOnce(&mut Book, Timestamp) -> Result<T, AccessError> + Send,
     ) -> Result<T, AccessError> {
@@ -476,7 +476,7 @@ impl Access {
         self.try_book().ok()
     }
 
-    fn try_book(&self) -> Result<Arc<Book>, AccessError> {
+    pub(crate) fn try_book(&self) -> Result<Arc<Book>, AccessError> {
         self.0.book.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

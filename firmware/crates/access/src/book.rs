@@ -319,7 +319,7 @@ impl Book {
     }
 }
 
-fn is_owner(grant: &Grant) -> bool {
+pub(crate) fn is_owner(grant: &Grant) -> bool {
     grant.role == Role::Admin && grant.cameras.is_none()
 }
 
@@ -331,7 +331,7 @@ fn no_user(username: &str) -> AccessError {
     AccessError::NotFound { what: "user", name: username.to_owned() }
 }
 
-fn check_name(username: &str) -> Result<(), AccessError> {
+pub(crate) fn check_name(username: &str) -> Result<(), AccessError> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     let begins = username.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if begins && username.len() <= MAX_NAME && username.chars().all(allowed) {

@@ -6,6 +6,7 @@
 //! | [`access`] | the one handle: asks, changes, stores; async |
 //! | [`principal`] | who was recognised, and what they may do (pure) |
 //! | [`book`] | users, tokens and sessions, and the rules of changing them (pure) |
+//! | `carry` | users and tokens taken elsewhere and back, for backups |
 //! | [`lockout`] | who has to wait after wrong passwords (pure) |
 //! | [`password`] | which passwords are taken; argon2id |
 //! | [`secret`] | random secrets and their digests |
@@ -26,6 +27,7 @@
 
 pub mod access;
 pub mod book;
+mod carry;
 pub mod claim;
 pub mod error;
 mod folder;

@@ -8,6 +8,7 @@
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
 //! | [`histogram`] | times counted by length, since the start |
 //! | [`latency`] | quantiles of the newest measurements |
+//! | [`log_ring`] | the newest lines of the log |
 //! | [`shutdown`] | one stop signal for tasks and threads |
 //! | [`slot`] | the newest value, overwritten until taken; overwrites are counted |
 //! | [`thread`] | named threads |
@@ -18,6 +19,7 @@ pub mod durable;
 pub mod error;
 pub mod histogram;
 pub mod latency;
+pub mod log_ring;
 pub mod shutdown;
 pub mod slot;
 pub mod thread;

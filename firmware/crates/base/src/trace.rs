@@ -5,7 +5,11 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::log_ring::LogRing;
 
 /// Variable that filters log lines.
 pub const FILTER_VAR: &str = "EDGECAM_LOG";
@@ -14,17 +18,29 @@ pub const FORMAT_VAR: &str = "EDGECAM_LOG_FORMAT";
 
 /// Starts logging; call it once, first thing in `main`.
 pub fn init() {
+    start(None);
+}
+
+/// The same; the newest lines are kept as well.
+pub fn init_and_keep() -> LogRing {
+    let ring = LogRing::default();
+    start(Some(ring.clone()));
+    ring
+}
+
+fn start(ring: Option<LogRing>) {
     let filter = EnvFilter::builder()
         .with_env_var(FILTER_VAR)
         .with_default_directive(tracing::Level::INFO.into())
         .from_env_lossy();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if std::env::var(FORMAT_VAR).is_ok_and(|format| format == "json") {
-        builder.json().flatten_event(true).init();
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(true);
+    let lines = if std::env::var(FORMAT_VAR).is_ok_and(|format| format == "json") {
+        lines.json().flatten_event(true).boxed()
     } else {
-        builder.with_target(true).init();
-    }
+        lines.boxed()
+    };
+    tracing_subscriber::registry().with(filter).with(lines).with(ring).init();
 }

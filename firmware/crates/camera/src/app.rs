@@ -1,6 +1,8 @@
 //! The life of the process: connect, be configured, run, stop.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -26,12 +28,10 @@ use crate::vision::{Pace, Told, Vision, VisionSetup, Watched, from_files};
 /// Time between two statistics: also the sign of life that the daemon waits for.
 const STATS_EVERY: Duration = Duration::from_millis(500);
 
-/// Runs the camera `id` for the daemon that listens on `socket`, until told to stop or until the
-/// daemon is gone.
-pub(crate) async fn run(socket: &Path, id: &str) -> anyhow::Result<()> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .with_context(|| format!("connecting to edgecamd at {}", socket.display()))?;
+/// Runs the camera `id` for the daemon at the other end of the standard input, until told to stop or
+/// until the daemon is gone.
+pub(crate) async fn run(id: &str) -> anyhow::Result<()> {
+    let stream = link_of_this_process().context("the standard input is no link to edgecamd")?;
     let (receiver, sender) = link::split(stream);
     let mut daemon = Daemon::new(receiver, sender);
     daemon.say(hello(id)).await;
@@ -43,6 +43,14 @@ pub(crate) async fn run(socket: &Path, id: &str) -> anyhow::Result<()> {
     session.run(&mut daemon, terminate).await;
     daemon.close().await;
     Ok(())
+}
+
+fn link_of_this_process() -> io::Result<UnixStream> {
+    let stream = std::os::unix::net::UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // Says whether it is a socket at all.
+    stream.peer_addr()?;
+    stream.set_nonblocking(true)?;
+    UnixStream::from_std(stream)
 }
 
 fn hello(id: &str) -> FromCamera {

@@ -1,6 +1,6 @@
 //! edgecam-camera: source, detector, tracker and link of one camera in one process.
 //!
-//! Started by `edgecamd`, which it connects to; it holds no secrets of the product, opens no port
+//! Started by `edgecamd`, to which its standard input is a connection; it holds no secrets of the product, opens no port
 //! and ends itself when the link closes.
 //!
 //! | module | owns |
@@ -29,22 +29,18 @@ mod to_link;
 mod vision;
 mod work;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use base::error::chain;
 use clap::Parser;
 
-/// One camera of EdgeCam. Started by `edgecamd`, not by hand.
+/// One camera of EdgeCam. Started by `edgecamd`, not by hand: its standard input is the link to it.
 #[derive(Debug, Parser)]
 #[command(version, subcommand_negates_reqs = true)]
 struct Args {
     /// Something else than being a camera.
     #[command(subcommand)]
     other: Option<Other>,
-    /// Socket of the daemon.
-    #[arg(long, required = true)]
-    link: Option<PathBuf>,
     /// Id of the camera.
     #[arg(long, required = true)]
     camera: Option<String>,
@@ -58,11 +54,11 @@ enum Other {
 
 impl Args {
     async fn run(&self) -> anyhow::Result<()> {
-        match (self.other, &self.link, &self.camera) {
-            (Some(Other::Work), ..) => work::run().await,
-            (None, Some(link), Some(camera)) => app::run(link, camera).await,
+        match (self.other, &self.camera) {
+            (Some(Other::Work), _) => work::run().await,
+            (None, Some(camera)) => app::run(camera).await,
             // The command line does not let this through.
-            (None, ..) => Ok(()),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod camera;
 mod detection;
 mod gpio;
 mod image;
+mod network;
 mod rules;
 mod source;
 
@@ -64,6 +65,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     if let Some(name) = &settings.node.name {
         camera::shown_name(&mut node, name);
     }
+    let network = network::network(&mut check.below("network"), &settings.network);
+    let time = network::time(&mut check.below("time"), &settings.time);
     let api = api::api(&mut check.below("api"), &settings.api);
     let data = data(&mut check.below("data"), settings);
     let mqtt = mqtt(&mut check.below("mqtt"), &settings.mqtt);
@@ -85,6 +88,8 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
     Some(Config {
         node_id: node_id?,
         node_name: node_name?,
+        network,
+        time,
         api: api?,
         data: data?,
         mqtt,

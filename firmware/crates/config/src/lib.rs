@@ -46,10 +46,11 @@ pub use edit::{EditError, Entry};
 pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
-    Broker, CameraConfig, CameraId, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
+    Broker, CameraConfig, CameraId, Cidr, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
     EncoderLadder, EventMatch, GovernorConfig, GpioActionConfig, GpioConfig, GpioPinConfig,
-    GpioReaction, HistoryConfig, ImageConfig, ImageControls, MediaServerConfig, MqttConfig,
-    Orientation, OverlayConfig, PinRole, Rotation, Source, ThermalConfig, VideoConfig,
+    GpioReaction, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig, MediaServerConfig,
+    MqttConfig, NetworkConfig, Orientation, OverlayConfig, PinRole, Rotation, Source,
+    ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

@@ -2,6 +2,7 @@
 //! nothing downstream checks them again.
 
 mod gpio;
+mod network;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zone
 use url::Url;
 
 pub use gpio::{EventMatch, GpioActionConfig, GpioConfig, GpioPinConfig, GpioReaction, PinRole};
+pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,10 @@ pub struct Config {
     pub node_id: String,
     /// Name shown to people.
     pub node_name: String,
+    /// The machine's network.
+    pub network: NetworkConfig,
+    /// The machine's clock.
+    pub time: TimeConfig,
     /// The REST API.
     pub api: ApiConfig,
     /// Where data lives.

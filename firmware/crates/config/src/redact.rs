@@ -6,12 +6,17 @@ use url::Url;
 
 use crate::pointer;
 
-/// `settings` without secrets: no MQTT password, no user names and passwords in URLs.
+/// `settings` without secrets: no password of the broker or of Wi-Fi, no user names and passwords in URLs.
 #[must_use]
 pub fn redact(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.mqtt.password = None;
     settings.mqtt.url = settings.mqtt.url.map(|url| redact_url(&url));
+    for interface in settings.network.interfaces.values_mut() {
+        if let Some(wifi) = &mut interface.wifi {
+            wifi.password = None;
+        }
+    }
     for camera in settings.cameras.values_mut() {
         *camera = redact_camera(camera);
     }
@@ -84,6 +89,8 @@ pub(crate) fn in_text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use api::settings::{InterfaceSettings, WifiSettings};
+
     use super::*;
 
     #[test]
@@ -94,7 +101,11 @@ mod tests {
         let source = Some("rtsp://admin:c4nary@10.0.0.9/stream".to_owned());
         let camera = CameraSettings { source, ..CameraSettings::default() };
         settings.cameras.insert("front".into(), camera);
+        let wifi = WifiSettings { password: Some("c4nary".into()), ..WifiSettings::default() };
+        let interface = InterfaceSettings { wifi: Some(wifi), ..InterfaceSettings::default() };
+        settings.network.interfaces.insert("wlan0".into(), interface);
         let redacted = redact(&settings);
+        assert!(!serde_json::to_string(&redacted).unwrap().contains("c4nary"));
         assert!(!format!("{redacted:?}").contains("c4nary"));
         assert_eq!(
             redacted.cameras["front"].source.as_deref(),

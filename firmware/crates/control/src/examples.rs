@@ -50,6 +50,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 mod cameras;
 mod gpio;
 mod jobs;
+mod machine;
 mod settings;
 
 /// Puts an example into every JSON answer and request body.
@@ -57,6 +58,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     access::put_into(document);
     live::put_into(document);
     cameras::put_into(document);
+    machine::put_into(document);
     jobs::put_into(document);
     gpio::put_into(document);
     let answers = [

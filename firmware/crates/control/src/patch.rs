@@ -13,12 +13,19 @@ pub(crate) struct Place {
     inside: &'static str,
     /// Where the body has the place's own name.
     name: &'static str,
+    /// Fields from elsewhere: each with its pointer in the body and that in the settings.
+    fields: &'static [(&'static str, &'static str)],
 }
 
 impl Place {
     /// The place that `keys` lead to.
     pub(crate) fn of<const N: usize>(keys: [&str; N]) -> Self {
-        Self { keys: keys.map(str::to_owned).to_vec(), inside: "", name: "" }
+        Self { keys: keys.map(str::to_owned).to_vec(), inside: "", name: "", fields: &[] }
+    }
+
+    /// Fields from here and there: each with its pointer in the body and that in the settings.
+    pub(crate) fn of_fields(fields: &'static [(&'static str, &'static str)]) -> Self {
+        Self { fields, ..Self::of([]) }
     }
 
     /// The same, of a body that has its `id` and, below the pointer `inside`, the rest.
@@ -43,6 +50,13 @@ impl Place {
     /// stay.
     pub(crate) fn in_body(&self, problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
         let here = self.keys.iter().fold(String::new(), |at, key| join(&at, key));
+        let moved = |pointer: &str| {
+            let field = self.fields.iter().find_map(|(body, settings)| {
+                Some(format!("{body}{}", pointer.strip_prefix(settings)?))
+            });
+            field.unwrap_or_else(|| pointer.to_owned())
+        };
+        let moved = |one: FieldProblem| FieldProblem { pointer: moved(&one.pointer), ..one };
         let inside = |problem: FieldProblem| match problem.pointer.strip_prefix(&here) {
             Some("") => FieldProblem { pointer: self.name.to_owned(), ..problem },
             Some(pointer) if pointer.starts_with('/') => {
@@ -50,7 +64,7 @@ impl Place {
             }
             _ => problem,
         };
-        problems.into_iter().map(inside).collect()
+        problems.into_iter().map(moved).map(inside).collect()
     }
 }
 
@@ -94,5 +108,9 @@ mod tests {
         let named = place.named_in("/settings").in_body(wrong.map(problem).to_vec());
         let pointers: Vec<_> = named.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/settings/name", "/id", "/cameras/frontal/name", "/mqtt"]);
+        let fields = Place::of_fields(&[("/name", "/node/name"), ("/servers", "/time/servers")]);
+        let inside = fields.in_body(["/time/servers/0", "/mqtt"].map(problem).to_vec());
+        let pointers: Vec<_> = inside.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/servers/0", "/mqtt"]);
     }
 }

@@ -1,9 +1,11 @@
 //! What the API needs from the rest of the product. `edgecamd` implements these; nothing here
 //! knows HTTP.
 
+mod backups;
 mod gpio;
 mod jobs;
 mod live;
+mod machine;
 mod models;
 mod past;
 mod settings;
@@ -27,9 +29,11 @@ use crate::certificate::Certificates;
 use crate::problem::Failure;
 
 pub use axum::body::Bytes;
+pub use backups::Backups;
 pub use gpio::GpioPort;
 pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
+pub use machine::{LogQuery, LogSource, Machine};
 pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
@@ -84,6 +88,10 @@ pub struct Ports {
     pub settings: Arc<dyn SettingsPort>,
     /// The machine.
     pub system: Arc<dyn SystemView>,
+    /// The machine below: network, clock, power, log, issues.
+    pub machine: Arc<dyn Machine>,
+    /// The backups.
+    pub backups: Arc<dyn Backups>,
     /// The media server's streams.
     pub streams: Arc<dyn Streams>,
     /// Those who watch them.

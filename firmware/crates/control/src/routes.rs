@@ -21,25 +21,34 @@
 //! | [`setup`], [`auth`], [`users`], [`tokens`] | the first user, coming in, users, ways in for programs |
 //! | [`audit`] | the record of changes |
 //! | [`certificate`] | the certificate that HTTPS is served with |
+//! | [`machine`], [`power`] | name, network, clock; start anew, switch off, reset |
+//! | [`logs`], [`issues`], [`diagnostics`] | what happened, what is wrong, all of it in one file |
+//! | [`backups`] | settings and users, kept and restored |
 //! | [`settings`] | all settings, their revisions and their schema |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod backups;
 pub(crate) mod cameras;
 pub(crate) mod certificate;
 pub(crate) mod detector;
 pub(crate) mod device;
+pub(crate) mod diagnostics;
 pub(crate) mod entries;
 pub(crate) mod events;
 pub(crate) mod gpio;
 pub(crate) mod health;
+pub(crate) mod issues;
 pub(crate) mod jobs;
 pub(crate) mod live;
+pub(crate) mod logs;
+pub(crate) mod machine;
 pub(crate) mod models;
 pub(crate) mod pages;
 pub(crate) mod parts;
 pub(crate) mod past;
+pub(crate) mod power;
 pub(crate) mod seq;
 pub(crate) mod settings;
 pub(crate) mod setup;
@@ -120,7 +129,21 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(gpio::get))
         .routes(routes!(gpio::put))
-        .routes(routes!(device::system))
+        .routes(routes!(device::system, machine::patch))
+        .routes(routes!(machine::network, machine::put_network))
+        .routes(routes!(machine::time, machine::put_time))
+        .routes(routes!(power::reboot))
+        .routes(routes!(power::shut_down))
+        .routes(routes!(power::factory_reset))
+        .routes(routes!(logs::get))
+        .routes(routes!(logs::follow))
+        .routes(routes!(diagnostics::get))
+        .routes(routes!(issues::list))
+        .routes(routes!(issues::fix))
+        .routes(routes!(backups::list, backups::create))
+        .routes(routes!(backups::restore))
+        .routes(routes!(backups::get, backups::delete))
+        .routes(routes!(backups::file))
         .routes(routes!(device::version))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

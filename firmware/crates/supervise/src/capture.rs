@@ -3,12 +3,13 @@
 //! One task per stream; both end when the process and all that inherited its output are gone, or
 //! shortly after the process's end.
 
-use std::process::{ChildStderr, ChildStdout};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::clock;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Level;
@@ -36,8 +37,8 @@ struct Words {
 impl Capture {
     pub(crate) fn start(
         child: &str,
-        output: Option<ChildStdout>,
-        errors: Option<ChildStderr>,
+        output: Option<OwnedFd>,
+        errors: Option<OwnedFd>,
         policy: LogPolicy,
     ) -> Self {
         let words = Arc::default();
@@ -49,12 +50,12 @@ impl Capture {
             flood: Flood::new(policy.lines_per_s),
         };
         let mut readers = Vec::new();
-        match output.map(tokio::process::ChildStdout::from_std) {
+        match output.map(pipe::Receiver::from_owned_fd) {
             Some(Ok(stdout)) => readers.push(tokio::spawn(reader(Stream::Output).run(stdout))),
             Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's output"),
             None => {}
         }
-        match errors.map(tokio::process::ChildStderr::from_std) {
+        match errors.map(pipe::Receiver::from_owned_fd) {
             Some(Ok(stderr)) => readers.push(tokio::spawn(reader(Stream::Error).run(stderr))),
             Some(Err(error)) => tracing::warn!(child, %error, "no log of a child's errors"),
             None => {}

@@ -28,6 +28,24 @@ pub enum SuperviseError {
         /// The folder.
         cwd: PathBuf,
     },
+    /// The socket that the child is to be connected to does not answer.
+    #[error("connecting the child to {}", socket.display())]
+    Input {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The child's unit did not start it.
+    #[error("starting the unit behind {}", socket.display())]
+    Unit {
+        /// The unit's socket.
+        socket: PathBuf,
+        /// What the system or the unit said.
+        #[source]
+        source: io::Error,
+    },
     /// The system refused a new process.
     #[error("starting {}", program.display())]
     Spawn {
@@ -62,7 +80,7 @@ impl Kind for SuperviseError {
             Self::Spawn { .. } | Self::Watch { .. } | Self::Thread(_) => {
                 ErrorKind::ResourceExhausted
             }
-            Self::Ended => ErrorKind::Unavailable,
+            Self::Input { .. } | Self::Unit { .. } | Self::Ended => ErrorKind::Unavailable,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! `edgecamd run-child --parent PID [limits] -- program args…` ties its life to its parent's
 //! (`PR_SET_PDEATHSIG`), sets its limits and executes the program in its place. Doing so in a
 //! process of its own needs no unsafe code, which the same between fork and exec would.
-//! `edgecamd run-child --guard` is the other role, described in [`crate::guard`].
+//! `edgecamd run-child --guard` and `--keep` are its other roles: [`crate::guard`] and the keeper of a
+//! child in a unit ([`crate::unit`]).
 //!
 //! The kernel forgets the tie when the program is setuid or has file capabilities: give such
 //! rights to the unit that runs `edgecamd`, not to a child's file.
@@ -19,6 +20,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::guard;
 use crate::spec::Limits;
+use crate::unit::keeper;
 
 /// The hidden subcommand of a program that supervises children.
 pub const SUBCOMMAND: &str = "run-child";
@@ -47,6 +49,9 @@ pub enum LaunchError {
         #[source]
         source: std::io::Error,
     },
+    /// The line to the one who started the unit broke before its child ran.
+    #[error("talking to edgecamd")]
+    Line(#[source] std::io::Error),
     /// The program could not be executed.
     #[error("executing {}", program.display())]
     Exec {
@@ -73,8 +78,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         guard::run();
         return ExitCode::SUCCESS;
     }
-    let error = exec(args);
-    let text = base::error::chain(&error);
+    if args.first().is_some_and(|first| first == keeper::FLAG) {
+        return match keeper::run(args.into_iter().skip(1)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => complain(&error),
+        };
+    }
+    complain(&exec(args))
+}
+
+fn complain(error: &LaunchError) -> ExitCode {
+    let text = base::error::chain(error);
     // Standard error is the log that the supervisor reads; when it is closed nobody listens.
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::from(EXIT_NOT_LAUNCHED)

@@ -10,9 +10,11 @@
 //! | `task` | the loop behind a handle |
 //! | `plan` | pure: is it well, what follows its end |
 //! | `process` | one live process: its end, signals, its group |
+//! | `streams` | the standard streams of a child |
 //! | `spawner` | the thread that starts processes |
 //! | [`launch`] | what a new process does before it becomes the child's program |
 //! | `guard` | the process that cleans up after a killed `edgecamd` |
+//! | `unit` | a child in a unit of systemd's: this side, and the side in the unit |
 //! | `capture`, `lines`, `flood`, [`redact`] | log lines into `tracing` |
 //!
 //! Threads and tasks: thread `ec-spawn` (one), a task per child, two log tasks per live process.
@@ -25,7 +27,7 @@
 //! Invariants:
 //! - A child dies with `edgecamd`, however that ends: the kernel kills it (`PR_SET_PDEATHSIG`), and
 //!   the guard kills what it had started in its process group. Who leaves the group is left to the
-//!   unit's control group.
+//!   unit's control group. One in a unit of its own dies with the line between.
 //! - A signal never reaches a foreign process: it goes through a pidfd, or to the group of a
 //!   process that was not waited for yet.
 //! - A child is started at once after a first fault, and never in a loop without waiting.
@@ -44,8 +46,10 @@ mod redact;
 mod spawner;
 pub mod spec;
 pub mod status;
+mod streams;
 mod supervisor;
 mod task;
+mod unit;
 pub mod worker;
 
 pub use error::SuperviseError;

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -20,6 +20,8 @@ use crate::error::SuperviseError;
 use crate::guard::Guard;
 use crate::launch;
 use crate::spec::{ChildSpec, INHERITED_ENV};
+use crate::streams::{self, Ours, Pipes};
+use crate::unit;
 
 /// The command that becomes a child: it ties its life to ours, sets its limits and executes the
 /// child's program ([`launch::run`]).
@@ -49,18 +51,21 @@ impl Launcher {
 /// A process that was just started.
 #[derive(Debug)]
 pub(crate) struct Spawned {
-    pub(crate) child: Child,
+    pub(crate) hold: Hold,
     pub(crate) pid: Pid,
-    pub(crate) pidfd: OwnedFd,
+    /// Readable once it has ended: its pidfd, or the line to its unit.
+    pub(crate) watched: OwnedFd,
+    /// Our ends of its standard streams.
+    pub(crate) ends: Ours,
 }
 
-/// What a process has for standard input and output; its standard error is always a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pipes {
-    /// Nothing to hear; what it says is its log.
-    Log,
-    /// It is talked to.
-    Talk,
+/// Whose a process is.
+#[derive(Debug)]
+pub(crate) enum Hold {
+    /// Ours.
+    Own(Child),
+    /// Its unit's.
+    Unit,
 }
 
 enum Request {
@@ -126,8 +131,8 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
         match request {
             Request::Spawn { spec, pipes, reply } => {
                 let spawned = spawn(launcher, &spec, pipes);
-                if let Ok(spawned) = &spawned {
-                    guard.add(spawned.pid);
+                if let Ok(Spawned { hold: Hold::Own(_), pid, .. }) = &spawned {
+                    guard.add(*pid);
                 }
                 if let Err(Ok(abandoned)) = reply.send(spawned) {
                     discard(abandoned);
@@ -140,13 +145,33 @@ fn run(queue: &mpsc::Receiver<Request>, launcher: &Launcher) {
     guard.end();
 }
 
-/// A process that nobody waits for any more.
-fn discard(mut spawned: Spawned) {
-    let _ = rustix::process::kill_process_group(spawned.pid, rustix::process::Signal::KILL);
-    let _ = spawned.child.wait();
+/// A process that nobody waits for any more. One in a unit ends with its line.
+fn discard(spawned: Spawned) {
+    if let Hold::Own(mut child) = spawned.hold {
+        let _ = rustix::process::kill_process_group(spawned.pid, rustix::process::Signal::KILL);
+        let _ = child.wait();
+    }
 }
 
 fn spawn(launcher: &Launcher, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned, SuperviseError> {
+    match &spec.unit {
+        Some(socket) => spawn_in_unit(socket, spec, pipes),
+        None => spawn_beside(launcher, spec, pipes),
+    }
+}
+
+fn spawn_in_unit(socket: &Path, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned, SuperviseError> {
+    let (ends, its) = streams::open(spec, pipes)?;
+    let env = inherited(spec).chain(spec.env.iter().cloned()).collect();
+    let (pid, watched) = unit::start(socket, spec, env, &its)?;
+    Ok(Spawned { hold: Hold::Unit, pid, watched, ends })
+}
+
+fn spawn_beside(
+    launcher: &Launcher,
+    spec: &ChildSpec,
+    pipes: Pipes,
+) -> Result<Spawned, SuperviseError> {
     let program = find_program(&spec.program)?;
     if let Some(cwd) = spec.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
         return Err(SuperviseError::CwdMissing { cwd: cwd.clone() });
@@ -157,14 +182,13 @@ fn spawn(launcher: &Launcher, spec: &ChildSpec, pipes: Pipes) -> Result<Spawned,
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    let input = match pipes {
-        Pipes::Log => Stdio::null(),
-        Pipes::Talk => Stdio::piped(),
-    };
-    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (ends, its) = streams::open(spec, pipes)?;
+    command.stdin(its.input).stdout(its.output).stderr(its.errors);
     let mut child = command.spawn().map_err(|source| SuperviseError::Spawn { program, source })?;
+    // With it go our copies of the child's ends.
+    drop(command);
     match watch(&child) {
-        Ok((pid, pidfd)) => Ok(Spawned { child, pid, pidfd }),
+        Ok((pid, watched)) => Ok(Spawned { hold: Hold::Own(child), pid, watched, ends }),
         Err(source) => {
             let pid = child.id();
             let _ = child.kill();

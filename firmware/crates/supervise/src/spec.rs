@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Environment variables that every child inherits when `edgecamd` has them; all others are removed.
 pub const INHERITED_ENV: &[&str] = &[
     "PATH",
@@ -35,6 +37,11 @@ pub struct ChildSpec {
     pub inherit_env: Vec<String>,
     /// Where it runs; `None`: where `edgecamd` does.
     pub cwd: Option<PathBuf>,
+    /// The Unix socket that its standard input is a connection to; `None`: it reads nothing.
+    pub input: Option<PathBuf>,
+    /// The socket of the unit that it runs in, which knows its program; `None`: it is a process of
+    /// `edgecamd`'s own, beside it.
+    pub unit: Option<PathBuf>,
     /// Its limits.
     pub limits: Limits,
     /// How it is known to be well.
@@ -58,6 +65,8 @@ impl ChildSpec {
             env: Vec::new(),
             inherit_env: Vec::new(),
             cwd: None,
+            input: None,
+            unit: None,
             limits: Limits::default(),
             health: Health::Alive,
             stop: StopPolicy::default(),
@@ -75,7 +84,7 @@ impl ChildSpec {
 }
 
 /// Limits of a child, set before its program starts. Core dumps are always off: they hold secrets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Most open files (`RLIMIT_NOFILE`); `None`: as `edgecamd`.
     pub open_files: Option<u64>,

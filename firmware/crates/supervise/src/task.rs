@@ -15,9 +15,10 @@ use crate::error::SuperviseError;
 use crate::handle::{Command, Pulse, Restart};
 use crate::plan::{End, Next, Restarts, Verdict, Watch};
 use crate::process::Process;
-use crate::spawner::{Pipes, Spawner};
+use crate::spawner::Spawner;
 use crate::spec::{ChildSpec, Health};
 use crate::status::{ChildStatus, Exit, LastExit, Phase, Stopped};
+use crate::streams::Pipes;
 
 /// A child without heartbeats that lives for so long has come up: an earlier error is over.
 const SETTLED: Duration = Duration::from_secs(5);

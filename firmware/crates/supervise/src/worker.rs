@@ -1,16 +1,16 @@
 //! A process that is given one thing to do, is talked to over its standard input and output, and ends.
 //! It is never started again.
 
-use tokio::process::{ChildStdin, ChildStdout};
+use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use crate::capture::Capture;
 use crate::error::SuperviseError;
 use crate::handle::Restart;
 use crate::process::Process;
-use crate::spawner::Pipes;
 use crate::spec::ChildSpec;
 use crate::status::Exit;
+use crate::streams::Pipes;
 use crate::supervisor::Supervisor;
 
 /// How a worker ended.
@@ -26,7 +26,7 @@ pub struct Ended {
 #[derive(Debug)]
 #[must_use = "a worker is killed when it is dropped"]
 pub struct Worker {
-    pipes: Option<(ChildStdin, ChildStdout)>,
+    pipes: Option<(pipe::Sender, pipe::Receiver)>,
     ended: oneshot::Receiver<Ended>,
     /// Dropped with this, which is the sign to kill it.
     _alive: oneshot::Sender<()>,
@@ -34,7 +34,7 @@ pub struct Worker {
 
 impl Worker {
     /// Where it listens and where it speaks; `None` when taken before.
-    pub fn take_pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+    pub fn take_pipes(&mut self) -> Option<(pipe::Sender, pipe::Receiver)> {
         self.pipes.take()
     }
 
@@ -60,8 +60,8 @@ impl Supervisor {
         let capture = Capture::start(&spec.name, None, process.take_errors(), spec.log);
         let pipes = match input.zip(output) {
             Some((input, output)) => Some((
-                ChildStdin::from_std(input).map_err(watch)?,
-                ChildStdout::from_std(output).map_err(watch)?,
+                pipe::Sender::from_owned_fd(input).map_err(watch)?,
+                pipe::Receiver::from_owned_fd(output).map_err(watch)?,
             )),
             None => None,
         };

@@ -53,7 +53,8 @@ impl CameraTask {
                 if !was {
                     self.enter(CameraPhase::Starting, None);
                 }
-                child.restart(Restart::Politely, reason).await;
+                // With another source it may belong into another unit.
+                child.replace(self.starter.spec(&self.order), Restart::Politely, reason).await;
             }
             (None, true) => {
                 self.enter(CameraPhase::Starting, None);

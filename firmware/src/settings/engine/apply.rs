@@ -66,6 +66,18 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Gives machine and cameras what they had before, as far as they take it.
+    pub(super) async fn put_back(&self, work: &BTreeMap<String, Work>, settings: &Settings) {
+        if let Err(error) = self.hands.apply(settings).await {
+            tracing::error!(error = error.detail, "the machine does not take its settings back");
+        }
+        if let Err(error) = self.apply(work, settings).await {
+            tracing::error!(error = error.detail, "a camera does not take its old settings back");
+        }
+    }
+}
+
 /// Gives a camera its order. One that cannot take it over as it runs, or does not answer, starts again
 /// with it.
 async fn give(handle: &CameraHandle, order: CameraOrder, work: Work) -> Result<(), CameraError> {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::cameras::{CameraError, Request};
 use crate::models::ModelKeeper;
+use crate::units::Units;
 
 /// What a camera was asked: how, and with which `governor.calm_s`.
 type Asked = Arc<StdMutex<Vec<(&'static str, f32)>>>;
@@ -49,7 +50,9 @@ fn engine(data: &Path, cameras: Cameras) -> Engine {
     let sources = Sources::read(&Layers { host, set, ..Layers::default() });
     let revisions = Revisions::open(data).unwrap();
     let made = revisions.settings();
-    let settings = sources.load(&made).unwrap().settings;
+    let loaded = sources.load(&made).unwrap();
+    let hands = Hands::new(&Units::default(), &loaded.config);
+    let settings = loaded.settings;
     let library = ModelLibrary::open(data).unwrap();
     let wanted = library.chosen(&settings.detector).unwrap();
     let (_, models, choice) = ModelKeeper::new(&library, &wanted, false).unwrap();
@@ -57,7 +60,9 @@ fn engine(data: &Path, cameras: Cameras) -> Engine {
     let (revision, settings) = (revisions.number(), Arc::new(settings));
     let live = LiveSettings::new(InForce { revision, settings, made: Arc::new(made) });
     let media_server = None;
-    Engine::new(Parts { sources, revisions, library, models, orders, cameras, media_server, live })
+    let parts =
+        Parts { sources, revisions, library, models, orders, cameras, media_server, live, hands };
+    Engine::new(parts)
 }
 
 fn calm(seconds: f32) -> ChangeRequest {

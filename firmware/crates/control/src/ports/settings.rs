@@ -49,6 +49,8 @@ pub enum What {
     Remove(Vec<String>),
     /// Back to what was made at this revision; 0: nothing.
     BackTo(u64),
+    /// All that is made over the API is this.
+    Exactly(Value),
 }
 
 /// The settings. Refused input names fields by their pointers in the settings.

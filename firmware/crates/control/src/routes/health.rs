@@ -64,6 +64,11 @@ pub(crate) async fn readyz(State(ports): State<Ports>) -> impl IntoResponse {
     ))
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page(&app).await?))
+}
+
+/// The metrics as text.
+pub(crate) async fn page(app: &App) -> Result<String, Failure> {
     let ports = &app.ports;
     let cameras = ports.cameras.list().into_iter().map(|status| {
         let stats = ports.cameras.stats(&status.id).unwrap_or_default();
@@ -79,8 +84,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse,
         following: app.following(),
         newest_seq: ports.events.bounds().await.ok().map(|bounds| bounds.newest),
     };
-    let page = scrape.page().map_err(|_| {
-        Failure::of(ErrorKind::Internal, "the metrics could not be written as text")
-    })?;
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page))
+    scrape
+        .page()
+        .map_err(|_| Failure::of(ErrorKind::Internal, "the metrics could not be written as text"))
 }

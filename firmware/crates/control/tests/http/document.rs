@@ -155,7 +155,8 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{zone}", "door")
             .replace("{line}", "gate")
             .replace("{pin}", "lamp")
-            .replace("{mask}", "house");
+            .replace("{mask}", "house")
+            .replace("{code}", "disk_full");
         // An empty patch changes nothing; a patch of WHEP is none of these.
         let others = ["/users/", "/whep/"].iter().any(|one| path.contains(one));
         let patches = method == Method::PATCH && !others;

@@ -13,6 +13,7 @@ mod gate;
 mod gpio;
 mod jobs;
 mod live;
+mod machine;
 mod past;
 mod secure;
 mod serving;
