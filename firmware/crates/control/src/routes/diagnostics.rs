@@ -46,7 +46,8 @@ const REVISIONS: usize = 20;
 pub(crate) async fn get(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
     let files = files(&app).await?;
     let now = base::clock::wall();
-    let name = format!("edgecam-{}-{}", app.ports.system.system().node, now.strftime("%Y%m%dT%H%M%SZ"));
+    let name =
+        format!("edgecam-{}-{}", app.ports.system.system().node, now.strftime("%Y%m%dT%H%M%SZ"));
     let folder = name.clone();
     let packed = tokio::task::spawn_blocking(move || pack(&folder, &files, now)).await;
     let packed = packed.map_err(io::Error::other).and_then(|packed| packed);
