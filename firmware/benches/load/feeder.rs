@@ -59,7 +59,7 @@ async fn feed(say: &mut Sender<FromCamera>) -> io::Result<()> {
     loop {
         tick.tick().await;
         if alive <= Instant::now() {
-            tell(say, &FromCamera::Stats(Box::default())).await?;
+            tell(say, &FromCamera::Stats { stats: Box::default(), times: Vec::new() }).await?;
             alive += Duration::from_millis(500);
         }
         let per_second = std::fs::read_to_string(&pace).ok();

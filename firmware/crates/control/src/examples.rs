@@ -48,6 +48,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 }
 // Below the macro that they use.
 mod cameras;
+mod gpio;
 mod hooks;
 mod jobs;
 mod machine;
@@ -61,6 +62,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     machine::put_into(document);
     jobs::put_into(document);
     hooks::put_into(document);
+    gpio::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),
@@ -132,7 +134,7 @@ fn event() -> Event {
         kind: Kind::Object,
         severity: Severity::Detection,
         node: "ec-0a1b2c".into(),
-        camera: "front".into(),
+        camera: Some("front".into()),
         ts,
         start_ts: ts,
         end_ts: None,
@@ -154,6 +156,7 @@ fn event() -> Event {
         line: None,
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: Some(ModelRef { name: MODEL.into(), sha256: SHA256.into(), infer_ms: 13.5 }),
         timing: Timing::default(),

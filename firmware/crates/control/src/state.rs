@@ -15,6 +15,7 @@ use crate::gate::origin::Hosts;
 use crate::gate::permits::Permits;
 use crate::gate::rate::Rate;
 use crate::limits::Limits;
+use crate::metrics::Answered;
 use crate::ports::Ports;
 use crate::problem::Failure;
 use crate::routes;
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) rate: Arc<Rate>,
     /// What was answered to requests with an `Idempotency-Key`.
     pub(crate) answers: Arc<Answers>,
+    /// How long answers took.
+    pub(crate) answered: Arc<Answered>,
     /// Streams end with it.
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
@@ -60,12 +63,24 @@ impl App {
             hosts: Arc::new(hosts),
             rate: Arc::new(Rate::new(limits.per_second, limits.burst)),
             answers: Arc::default(),
+            answered: Arc::default(),
             ports,
             limits,
             shutdown,
             streams: Arc::new(Semaphore::new(limits.streams)),
             sockets: Arc::new(Semaphore::new(limits.sockets)),
         }
+    }
+}
+
+impl App {
+    /// Event streams and WebSockets that are open.
+    pub(crate) fn following(&self) -> [(&'static str, usize); 2] {
+        let open = |most: usize, left: &Semaphore| most.saturating_sub(left.available_permits());
+        [
+            ("events", open(self.limits.streams, &self.streams)),
+            ("websocket", open(self.limits.sockets, &self.sockets)),
+        ]
     }
 }
 
