@@ -139,7 +139,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     file.write_all_at(&7_u32.to_be_bytes(), 60).unwrap();
     let before = fs::read(&path).unwrap();
     let error = Store::open(options(dir.path())).unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 7, known: 4, .. }), "{error}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 7, known: 5, .. }), "{error}");
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     assert!(error.to_string().contains("update the firmware"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
