@@ -43,8 +43,8 @@ pub struct Event {
     pub severity: Severity,
     /// The node.
     pub node: String,
-    /// The camera.
-    pub camera: String,
+    /// The camera; null for what happened to the device itself.
+    pub camera: Option<String>,
     /// When this happened.
     #[schema(value_type = String, format = DateTime)]
     pub ts: Timestamp,
@@ -66,6 +66,9 @@ pub struct Event {
     /// The crowd in the zone `zones.subject`; null otherwise.
     #[serde(default)]
     pub crowding: Option<CrowdingState>,
+    /// The input of the device that changed; null otherwise.
+    #[serde(default)]
+    pub input: Option<InputState>,
     /// Why it ended, where that is not plain; null otherwise and until then.
     #[serde(default)]
     pub end_reason: Option<EndReason>,
@@ -73,6 +76,14 @@ pub struct Event {
     pub model: Option<ModelRef>,
     /// When it passed where.
     pub timing: Timing,
+}
+
+impl Event {
+    /// What it is about in one word: the object's class, or the label of the input.
+    pub fn label(&self) -> Option<&str> {
+        let of_input = || self.input.as_ref().map(|input| input.label.as_str());
+        self.object.as_ref().map(|object| object.label.as_str()).or_else(of_input)
+    }
 }
 
 /// Place in an event's life.
@@ -111,11 +122,15 @@ pub enum EventType {
     CrowdingStarted,
     /// There no longer are.
     CrowdingEnded,
+    /// An input of the device became active.
+    InputOn,
+    /// It no longer is.
+    InputOff,
 }
 
 impl EventType {
     /// All of them, in the order in which Home Assistant is told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ObjectNew,
         Self::ObjectUpdate,
         Self::ObjectEnd,
@@ -126,6 +141,8 @@ impl EventType {
         Self::Governor,
         Self::CrowdingStarted,
         Self::CrowdingEnded,
+        Self::InputOn,
+        Self::InputOff,
     ];
 }
 
@@ -145,6 +162,8 @@ pub enum Kind {
     Governor,
     /// Too many objects in a zone, from the start to the end of the episode.
     Crowding,
+    /// An input of the device, from when it became active to when it no longer is.
+    Input,
 }
 
 /// How much an event matters.
@@ -153,7 +172,7 @@ pub enum Kind {
 pub enum Severity {
     /// Something that the camera did on its own.
     Notice,
-    /// Something was seen.
+    /// Something was seen, or an input of the device became active.
     Detection,
     /// A rule of the owner's fired: a zone, a line, loitering, crowding.
     Alert,
@@ -238,6 +257,22 @@ pub struct CrowdingState {
     pub peak: u32,
     /// The limit that the zone was above when the episode began.
     pub limit: u32,
+}
+
+/// An input of the device (GPIO).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InputState {
+    /// Name of the pin in the settings.
+    #[schema(example = "bell")]
+    pub pin: String,
+    /// Number of the pin (BCM), 0..=27.
+    #[schema(example = 17)]
+    pub number: u8,
+    /// What it means: the pin's `label`, by default its name.
+    #[schema(example = "doorbell")]
+    pub label: String,
+    /// Whether it is active.
+    pub active: bool,
 }
 
 /// Why a stay in a zone, or another event that lasts, ended.

@@ -8,6 +8,7 @@
 //! | [`backtest`] | other zones and lines, tried on what was tracked | owner, daemon → clients |
 //! | [`event`] | `edgecam.event/1`, the announcement of everything that happened | camera process → store → MQTT, SSE, REST |
 //! | [`governor`] | what a camera's governor reduces, why, and its steps | camera process → store, API, MQTT |
+//! | [`gpio`] | inputs and outputs of the device | daemon → clients, owner → daemon |
 //! | [`jobs`] | long work | daemon → clients |
 //! | [`live`] | who watches; what the WebSocket tells | daemon, camera process → clients |
 //! | [`manifest`] | a model's manifest file | `firmware/models` → detector, models API |
@@ -28,6 +29,7 @@ pub mod backtest;
 pub mod capabilities;
 pub mod event;
 pub mod governor;
+pub mod gpio;
 pub mod jobs;
 pub mod live;
 pub mod manifest;

@@ -83,10 +83,10 @@ pub struct TimelineBucket {
 /// Events of one kind with objects of one label in front of one camera.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct TimelineCount {
-    /// The camera.
+    /// The camera; null for what happened to the device itself.
     #[schema(example = "front")]
-    pub camera: String,
-    /// Class of the object; null for events without one.
+    pub camera: Option<String>,
+    /// Class of the object, or label of the input; null for events without one.
     #[schema(example = "car")]
     pub label: Option<String>,
     /// What the events are about.

@@ -5,6 +5,7 @@
 //! checks them and compiles them into what everything runs on.
 
 mod detection;
+mod gpio;
 mod image;
 mod network;
 mod rules;
@@ -16,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use detection::{ClassFilter, DetectionSettings, SizeCap, SizeThreshold, Tiling};
+pub use gpio::{
+    ChipChoice, GpioActionSettings, GpioPinSettings, GpioSettings, PinDirection, PinPull,
+};
 pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
@@ -69,6 +73,8 @@ pub struct Settings {
     pub thermal: ThermalSettings,
     /// The governor of each camera: what it holds, and how patiently.
     pub governor: GovernorSettings,
+    /// Inputs and outputs of the device (GPIO), and what drives the outputs.
+    pub gpio: GpioSettings,
     /// The cameras by id: lower case letters, digits and `-`, at most 32 characters.
     pub cameras: BTreeMap<String, CameraSettings>,
 }

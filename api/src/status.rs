@@ -115,6 +115,20 @@ pub struct CameraStats {
     pub tap_to_inferred: Quantiles,
     /// Time since the newest frame, in milliseconds.
     pub last_frame_age_ms: u64,
+    /// Encoded frames that the media server was too slow for.
+    #[serde(default)]
+    pub unpublished_frames: u64,
+}
+
+/// How often a stage took how long, since the process that measures it started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StageTimes {
+    /// The stage, such as `infer`.
+    pub stage: String,
+    /// Times up to each bound of `base::histogram`, and beyond them.
+    pub counts: Vec<u64>,
+    /// All times together, in seconds.
+    pub sum_s: f64,
 }
 
 /// What is in the picture now.

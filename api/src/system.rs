@@ -94,7 +94,7 @@ pub struct NewTime {
 #[serde(deny_unknown_fields)]
 pub struct FactoryReset {
     /// The device's id or its name, as `GET /api/v1/system` tells them.
-    #[schema(example = "ec-2437f4")]
+    #[schema(example = "ec-0a1b2c")]
     pub confirm: String,
 }
 
@@ -147,6 +147,18 @@ pub struct LogLine {
 pub struct LogLines {
     /// The newest lines that were asked for, the oldest of them first.
     pub items: Vec<LogLine>,
+}
+
+/// A message of the log stream: the fields of a server-sent event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogMessage {
+    /// The line's `seq`, in decimals; absent in the system's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "4711", nullable = false)]
+    pub id: Option<String>,
+    /// JSON: a `LogLine`.
+    #[schema(example = r#"{"level":"info","unit":"mediamtx","message":"listener opened"}"#)]
+    pub data: String,
 }
 
 /// How much something that is wrong matters.

@@ -15,7 +15,7 @@ pub struct WebhookFilter {
     /// Only those of these cameras, by id: 1 to 64.
     #[schema(example = json!(["front"]))]
     pub cameras: Option<Vec<String>>,
-    /// Only those of objects of these classes: 1 to 64.
+    /// Only those of objects of these classes, or of inputs with these labels: 1 to 64.
     #[schema(example = json!(["person", "car"]))]
     pub labels: Option<Vec<String>>,
     /// Only those about one of these zones, or of an object that is in one: 1 to 64.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::event::{EventType, Kind, Phase, Severity, Timing, Zones};
 use api::governor::GovernorStep;
+use gpio::InputChange;
 use jiff::{SignedDuration, Timestamp};
 use link::{Happening, TrackBatch};
 use store::{NewEvent, NewTracks};
@@ -51,7 +52,7 @@ pub(crate) fn event(
         event_type,
         kind,
         severity,
-        camera: camera.to_owned(),
+        camera: Some(camera.to_owned()),
         ts,
         start_ts: now.wall_of(happening.started_ns),
         end_ts: over.then_some(ts),
@@ -59,6 +60,7 @@ pub(crate) fn event(
         zones: happening.zones,
         line: happening.line,
         crowding: happening.crowding,
+        input: None,
         end_reason: happening.end_reason,
         governor: None,
         model: happening.model,
@@ -94,7 +96,7 @@ pub(crate) fn step(camera: &str, step: GovernorStep, at_ns: u64, now: Now) -> Ne
         event_type: EventType::Governor,
         kind,
         severity,
-        camera: camera.to_owned(),
+        camera: Some(camera.to_owned()),
         ts,
         start_ts: ts,
         end_ts: Some(ts),
@@ -102,8 +104,36 @@ pub(crate) fn step(camera: &str, step: GovernorStep, at_ns: u64, now: Now) -> Ne
         zones: Zones::default(),
         line: None,
         crowding: None,
+        input: None,
         end_reason: None,
         governor: Some(step),
+        model: None,
+        timing: Timing::default(),
+    }
+}
+
+/// The event that tells of a change of an input.
+pub(crate) fn input(change: InputChange) -> NewEvent {
+    let InputChange { id, input, camera, at, since, ended } = change;
+    let event_type = if ended.is_none() { EventType::InputOn } else { EventType::InputOff };
+    let (phase, kind, severity) = place(event_type);
+    NewEvent {
+        id,
+        phase,
+        event_type,
+        kind,
+        severity,
+        camera,
+        ts: at,
+        start_ts: since,
+        end_ts: ended.map(|_| at),
+        object: None,
+        zones: Zones::default(),
+        line: None,
+        crowding: None,
+        input: Some(input),
+        end_reason: ended,
+        governor: None,
         model: None,
         timing: Timing::default(),
     }
@@ -122,6 +152,8 @@ fn place(event_type: EventType) -> (Phase, Kind, Severity) {
         EventType::Governor => (Phase::New, Kind::Governor, Severity::Notice),
         EventType::CrowdingStarted => (Phase::New, Kind::Crowding, Severity::Alert),
         EventType::CrowdingEnded => (Phase::End, Kind::Crowding, Severity::Alert),
+        EventType::InputOn => (Phase::New, Kind::Input, Severity::Detection),
+        EventType::InputOff => (Phase::End, Kind::Input, Severity::Detection),
     }
 }
 

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::capabilities::CameraCapabilities;
 use api::live::LiveTopic;
-use api::status::{CameraStats, CameraStatus};
+use api::status::{CameraStats, CameraStatus, StageTimes};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use control::ports::LiveSource;
@@ -57,6 +57,8 @@ pub(crate) struct CameraView {
     pub(crate) status: CameraStatus,
     /// Its newest statistics.
     pub(crate) stats: CameraStats,
+    /// How often each stage of its frames took how long, since its process started.
+    pub(crate) times: Vec<StageTimes>,
     /// What it can do; `None` until its first pipeline ran.
     pub(crate) capabilities: Option<Box<CameraCapabilities>>,
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::capabilities::CameraLatency;
-use api::status::{CameraStats, Quantiles};
+use api::status::{CameraStats, Quantiles, StageTimes};
 use base::latency::Window;
 use store::NewEvent;
 
@@ -55,7 +55,8 @@ impl Latencies {
             if timing.tapped_ts_ns == 0 || timing.sensor_ts_ns > timing.tapped_ts_ns {
                 continue;
             }
-            let of_camera = all.entry(event.camera.clone()).or_default();
+            let Some(camera) = event.camera.clone() else { continue };
+            let of_camera = all.entry(camera).or_default();
             if of_camera.waiting.len() < WAITING {
                 of_camera.waiting.push(since(timing.tapped_ts_ns).as_secs_f32() * 1000.0);
             }
@@ -85,6 +86,23 @@ impl Latencies {
             stored_to_published: of_events(|of| &of.stored_to_published),
             sensor_to_stored: of_events(|of| &of.sensor_to_stored),
         }
+    }
+
+    /// How often each hop of events of `camera` took how long, since the daemon started.
+    pub(crate) fn times(&self, camera: &str) -> Vec<StageTimes> {
+        let all = self.lock();
+        let Some(of) = all.get(camera) else { return Vec::new() };
+        let hops = [
+            ("inferred_to_stored", &of.inferred_to_stored),
+            ("sensor_to_stored", &of.sensor_to_stored),
+            ("stored_to_published", &of.stored_to_published),
+        ];
+        let times = |(hop, window): (&str, &Window)| StageTimes {
+            stage: hop.to_owned(),
+            counts: window.counted().counts.to_vec(),
+            sum_s: window.counted().sum.as_secs_f64(),
+        };
+        hops.map(times).into()
     }
 
     /// Forgets `camera`: one that comes under its name is another one.

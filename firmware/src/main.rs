@@ -8,6 +8,7 @@
 //! | [`cameras`] | a supervised process and a task per camera |
 //! | [`access`] | who may come in, and under which names |
 //! | [`announce`], [`recorder`] | what cameras report → events → the store |
+//! | [`pins`] | inputs and outputs of the device: their events, and the events that drive them |
 //! | [`settings`] | found at the start, changed while everything runs; the cameras' orders |
 //! | [`jobs`] | long work: run, told, ended |
 //! | [`workshop`] | work with a model in a process of its own |
@@ -50,6 +51,7 @@ mod machine;
 mod media_server;
 mod models;
 mod node;
+mod pins;
 mod ports;
 mod recorder;
 mod reset;

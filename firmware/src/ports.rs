@@ -6,6 +6,7 @@ mod audit;
 mod cameras;
 mod detector;
 mod events;
+mod gpio;
 mod jobs;
 mod live;
 mod machine;
@@ -22,6 +23,7 @@ mod webhooks;
 
 pub(crate) use audit::AuditPort;
 pub(crate) use events::StoredEvents;
+pub(crate) use gpio::PinPort;
 pub(crate) use machine::{MachineParts, MachinePort};
 pub(crate) use models::ModelPort;
 pub(crate) use mqtt::MqttPort;

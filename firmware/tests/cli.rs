@@ -81,9 +81,43 @@ fn a_new_device_is_found_claimed_read_changed_and_followed_without_typing_an_add
     assert!(seen.iter().all(|line| line.contains("  cam  ") && line.contains("car")), "{seen:?}");
 
     assert!(says(&folder, &["models"], "").contains("edgecam-demo"));
+    models_and_backups(&folder);
     assert!(says(&folder, &["logout"], "").contains("its token revoked"));
     let gone = run(&folder, &["get", "cameras"], "");
     let said = String::from_utf8_lossy(&gone.stderr);
     assert!(said.contains("no device is known here"), "{said}");
     assert!(says(&folder, &["completion", "bash"], "").contains("_edgecam"));
+}
+
+/// A model is sent, and a backup is saved, changed after and brought back.
+fn models_and_backups(folder: &Path) {
+    let demo = site::root().join("firmware/models/demo");
+    for file in ["edgecam_demo.param", "edgecam_demo.bin"] {
+        std::fs::copy(demo.join(file), folder.join(file)).expect("files can be copied");
+    }
+    let text = std::fs::read_to_string(demo.join("demo.toml")).expect("the demo model is there");
+    let manifest = folder.join("ours.toml");
+    std::fs::write(&manifest, text.replace("\"edgecam-demo_416x256\"", "\"ours\""))
+        .expect("written");
+    let manifest = manifest.to_str().expect("plain text");
+    assert!(says(folder, &["models", "add", manifest], "").contains("ours is on the device"));
+    assert!(says(folder, &["models"], "").contains("ours"));
+    assert!(says(folder, &["models", "delete", "ours"], "").contains("is removed"));
+
+    let file = folder.join("gate.json").to_str().expect("plain text").to_owned();
+    let passphrase = "a gate in the rain\n";
+    let said =
+        says(folder, &["backup", "save", &file, "--encrypt", "--note", "spring"], passphrase);
+    assert!(said.contains("holds the backup") && !said.contains("passwords"), "{said}");
+    let again = run(folder, &["backup", "save", &file], "");
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && said.contains("cannot be written"), "{said}");
+    assert!(says(folder, &["backup", "list"], "").contains("spring"));
+    let bitrate = ["get", "settings", "/cameras/cam/encoder/bitrate_kbps"];
+    says(folder, &["set", "cameras.cam.encoder.bitrate_kbps=2345"], "");
+    let wrong = run(folder, &["backup", "restore", &file], "wrong\n");
+    assert!(!wrong.status.success());
+    assert_eq!(says(folder, &bitrate, ""), "2345\n");
+    says(folder, &["backup", "restore", &file], passphrase);
+    assert_eq!(says(folder, &bitrate, ""), "1234\n");
 }

@@ -9,13 +9,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies that only one crate may see, and that crate.
-const GUARDED: [(&str, &str); 6] = [
+const GUARDED: [(&str, &str); 7] = [
     ("gstreamer", "edgecam-media"),
     ("axum", "edgecam-control"),
     ("rumqttc", "edgecam-mqtt"),
     ("rusqlite", "edgecam-store"),
     ("edgecam-ncnn", "edgecam-detect"),
     ("mdns-sd", "edgecam-discovery"),
+    ("rppal", "edgecam-gpio"),
 ];
 /// Not shipped: it may see whatever it tries to break.
 const FUZZ: &str = "edgecam-fuzz";

@@ -65,7 +65,7 @@ fn a_picture_is_looked_at_and_a_benchmark_measured_beside_the_camera() {
     let Some(_site) = Site::with(&[]) else { return };
     let edgecam = start();
     let api = edgecam.api();
-    let camera = edgecam.child("edgecam-camera --link").pid;
+    let camera = edgecam.child("edgecam-camera --camera cam").pid;
     // A street on which there is something to see.
     let look = || {
         let picture = api.get("/api/v1/cameras/cam/snapshot.jpg?quality=90");
@@ -105,7 +105,7 @@ fn a_picture_is_looked_at_and_a_benchmark_measured_beside_the_camera() {
             number(&row["median_ms"]) > 0.0 && number(&row["p95_ms"]) >= number(&row["median_ms"])
         );
     }
-    assert_eq!(edgecam.child("edgecam-camera --link").pid, camera, "the camera went on");
+    assert_eq!(edgecam.child("edgecam-camera --camera cam").pid, camera, "the camera went on");
     until("no worker is left", LONG, || edgecam.children("edgecam-camera work").is_empty());
 }
 

@@ -29,7 +29,8 @@ fn every_metric_of_the_dashboard_and_the_alerts_is_exported_by_a_running_device(
     let setup = Setup::new();
     let clip = clips::car_passes(setup.folder());
     let line = r#"cameras.cam.lines.road={"from":[0.5,0.0],"to":[0.5,1.0]}"#;
-    let setup = setup.set("media_server.enabled=false").set(line);
+    let pin = r#"gpio.pins.lamp={"number":22,"direction":"out"}"#;
+    let setup = setup.set("media_server.enabled=false").set(line).set(pin);
     let edgecam = setup.clip(&clip).start();
     let docs = site::root().join("firmware/docs/monitoring");
     let text = |name| std::fs::read_to_string(docs.join(name)).expect("the file is there");

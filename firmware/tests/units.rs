@@ -23,8 +23,8 @@ const NOBODY: u32 = 65534;
 struct Unit(Child);
 
 impl Unit {
-    /// The unit `name` in `folder`, which runs `program` as `user`.
-    fn offer(folder: &Path, name: &str, user: u32, program: &Path) -> Self {
+    /// The unit `name` in `folder`, which `runner` (a daemon's program) makes `program` as `user`.
+    fn offer(folder: &Path, name: &str, user: u32, [runner, program]: [&Path; 2]) -> Self {
         let own = folder.join(name);
         fs::create_dir_all(&own).expect("a folder can be made");
         chown(&own, None, Some(user)).expect("a folder can be given away");
@@ -36,7 +36,7 @@ impl Unit {
         command.args(["setpriv", &user, &group, "--clear-groups", "--"]);
         // A unit has little of its own.
         command.args(["env", "-i", "PATH=/usr/bin:/bin", "HOME=/", "GSETTINGS_BACKEND=memory"]);
-        command.arg(site::daemon_program()).args(["run-child", "--keep"]).arg(program);
+        command.arg(runner).args(["run-child", "--keep"]).arg(program);
         let child = command.stderr(Stdio::null()).spawn().expect("systemd's tool runs");
         until("the unit's socket is there", LONG, || socket.exists());
         Self(child)
@@ -79,11 +79,17 @@ fn a_camera_in_a_unit_is_another_user_without_secrets_and_streams_all_the_same()
     let setup = Setup::new().set("mqtt.enabled=false");
     fs::set_permissions(setup.folder(), Permissions::from_mode(0o711)).expect("it can be entered");
     let folder = setup.folder().join("units");
-    let camera = site::daemon_program().with_file_name("edgecam-camera");
+    let [daemon, camera] = ["edgecamd", "edgecam-camera"].map(|name| {
+        // Other users may not look where they were built.
+        let copy = setup.folder().join(name);
+        fs::copy(site::daemon_program().with_file_name(name), &copy)
+            .expect("programs can be copied");
+        copy
+    });
     let media_server: PathBuf = site::media_server().clone().expect("it was needed");
     let _units = [
-        Unit::offer(&folder, "camera", NOBODY, &camera),
-        Unit::offer(&folder, "mediamtx", 0, &media_server),
+        Unit::offer(&folder, "camera", NOBODY, [&daemon, &camera]),
+        Unit::offer(&folder, "mediamtx", 0, [&daemon, &media_server]),
     ];
     let edgecam = setup.env("EDGECAM_UNITS", &folder).stream();
     let (pid, _) = until_some("the camera runs", LONG, || camera_pid(&edgecam));

@@ -30,10 +30,11 @@ use crate::ports::{
     AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, PastPort, StoreOutbox, StoredEvents,
     StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
 };
+use crate::recorder::Recorder;
 use crate::settings::{Engine, LiveSettings, Opened, Parts};
 use crate::units::Units;
 use crate::workshop::Workshop;
-use crate::{access, banner, broker, found, inform, node, recorder, viewers, watchdog};
+use crate::{access, banner, broker, found, inform, node, pins, recorder, viewers, watchdog};
 
 impl Built {
     /// Starts everything.
@@ -55,7 +56,7 @@ impl Built {
 
         let worker = self.camera_program.clone();
         let now = orders.orders(&settings)?;
-        let cameras =
+        let (cameras, recorder) =
             start_cameras(self.link, self.camera_program, now, base, &store, &mut seeing)?;
         if let Some(server) = media_server.clone() {
             let stop = services.shutdown.clone();
@@ -67,6 +68,9 @@ impl Built {
             settings,
             made: Arc::new(revisions.settings()),
         });
+        let events = StoredEvents(store.clone());
+        let shutdown = seeing.shutdown.clone();
+        let gpio = pins::start(&live, events, recorder, &shutdown, &mut seeing.tasks)?;
         let mqtt = start_mqtt(&config, &store, &cameras, &live, &mut services);
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
@@ -122,6 +126,7 @@ impl Built {
             settings: Arc::new(engine.clone()),
             webhooks: Arc::new(start_webhooks(&config, &store, &mut services)),
             mqtt: Arc::new(MqttPort::new(&config, &mqtt, &store, &engine)),
+            gpio: Arc::new(gpio),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
             certificates,
@@ -178,18 +183,19 @@ fn start_cameras(
     base: Base<'_>,
     store: &StoreHandle,
     seeing: &mut Group,
-) -> anyhow::Result<Cameras> {
+) -> anyhow::Result<(Cameras, Recorder)> {
     let (latencies, shutdown) = (Latencies::default(), seeing.shutdown.clone());
     let (recorder, recording) = recorder::new(store.clone(), latencies.clone(), shutdown.clone());
     seeing.tasks.spawn(recording);
     let surroundings = Surroundings {
         supervisor: base.supervisor.clone(),
-        recorder,
+        recorder: recorder.clone(),
         latencies,
         program,
         units: base.units.clone(),
     };
-    cameras::start(orders, link, surroundings, &shutdown, &mut seeing.tasks)
+    let cameras = cameras::start(orders, link, surroundings, &shutdown, &mut seeing.tasks)?;
+    Ok((cameras, recorder))
 }
 
 /// Gets the chosen model in the background and gives it to the cameras; says where they stand.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::governor::GovernorStep;
 use api::live::LiveTracks;
-use api::status::{CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Counts, DetectorStatus, StageTimes};
 use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use link::{CameraOrder, FromCamera, Happening, Sender, ToCamera, TrackBatch};
@@ -211,6 +211,7 @@ impl CameraTask {
             view.status.detector.running = false;
             view.status.detector.governor = None;
             view.stats = CameraStats::default();
+            view.times = Vec::new();
         });
     }
 
@@ -239,7 +240,7 @@ impl CameraTask {
             FromCamera::Counts(counts) => {
                 self.view.send_modify(|view| Arc::make_mut(view).status.counts = counts);
             }
-            FromCamera::Stats(stats) => self.on_stats(*stats).await,
+            FromCamera::Stats { stats, times } => self.on_stats(*stats, times).await,
             FromCamera::State { phase, error, pipeline, detector, capabilities } => {
                 self.view.send_modify(|view| {
                     let CameraView { status, capabilities: known, .. } = Arc::make_mut(view);
@@ -298,13 +299,16 @@ impl CameraTask {
     }
 
     /// Statistics are the sign of life; they also tell whether frames flow.
-    async fn on_stats(&mut self, stats: CameraStats) {
+    async fn on_stats(&mut self, stats: CameraStats, times: Vec<StageTimes>) {
         let (Some(child), Some(process)) = (&self.child, &self.process) else { return };
         child.heartbeat_of(process.pid);
         let frame_age = Duration::from_millis(stats.last_frame_age_ms);
         let phase = self.view.borrow().status.phase;
         self.news.stats(&self.order.camera, &stats);
-        self.view.send_modify(|view| Arc::make_mut(view).stats = stats);
+        self.view.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            (view.stats, view.times) = (stats, times);
+        });
         if let Some(reason) = complaint(phase, frame_age, self.since.elapsed()) {
             let child = child.clone();
             self.enter(CameraPhase::Stalled, Some(reason.clone()));

@@ -1,7 +1,7 @@
 //! The cameras as the API sees them.
 
 use api::capabilities::{CameraCapabilities, CameraLatency};
-use api::status::{CameraStats, CameraStatus};
+use api::status::{CameraStats, CameraStatus, StageTimes};
 use base::error::ErrorKind;
 use control::PortError;
 use control::ports::{Answer, Cameras as CamerasPort};
@@ -28,6 +28,12 @@ impl CamerasPort for Cameras {
 
     fn latency(&self, camera: &str) -> Option<CameraLatency> {
         Some(self.latencies().of(camera, &self.get(camera)?.view().stats))
+    }
+
+    fn times(&self, camera: &str) -> Vec<StageTimes> {
+        let mut times = self.get(camera).map(|one| one.view().times.clone()).unwrap_or_default();
+        times.extend(self.latencies().times(camera));
+        times
     }
 
     fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {

@@ -44,8 +44,8 @@ impl Outbox for StoreOutbox {
         for row in &rows {
             // The clock of another boot is another one.
             let of_this_start = row.event.boot_id == self.store.boot_id();
-            if of_this_start {
-                under_way.insert(row.event.seq, (row.event.camera.clone(), row.stored_at));
+            if let Some(camera) = row.event.camera.clone().filter(|_| of_this_start) {
+                under_way.insert(row.event.seq, (camera, row.stored_at));
             }
             // Those that were given up are never acknowledged.
             if under_way.len() > TIMED {

@@ -23,8 +23,8 @@ pub(crate) enum Plan {
     Restart,
 }
 
-/// What is taken over by the machine below, and by no camera.
-const IS_OF_NO_CAMERA: [&str; 2] = ["/network/", "/time/servers"];
+/// What is taken over by the machine below or the pins, and by no camera.
+const IS_OF_NO_CAMERA: [&str; 3] = ["/network/", "/time/servers", "/gpio/"];
 
 impl Plan {
     /// What it takes to get from settings to `new`, which differ by `diff`.
@@ -94,6 +94,12 @@ mod tests {
         assert_eq!(plan(&["time.zone=Europe/Berlin"]), zone, "schedules are in local time");
         let mixed = plan(&["detector.threads=2", "cameras.yard.name=Yard"]);
         assert_eq!(mixed, cameras([("front", Work::Rebuild), ("yard", Work::Rebuild)]));
+    }
+
+    #[test]
+    fn what_is_of_no_camera_is_work_for_none() {
+        let pin = ["gpio.pins.lamp.number=22", "gpio.pins.lamp.direction=out"];
+        assert_eq!(plan(&pin), cameras([]));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     unset: Vec<&'static str>,
     source: Option<String>,
     away: bool,
+    program: Option<PathBuf>,
     /// Where it will serve.
     pub(crate) at: Addresses,
 }
@@ -64,7 +65,7 @@ impl Setup {
         let at = Addresses { api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control };
         let data = folder.path().join("data");
         let (set, env, unset) = (Vec::new(), Vec::new(), Vec::new());
-        Self { folder, data, set, env, unset, source: None, away: false, at }
+        Self { folder, data, set, env, unset, source: None, away: false, program: None, at }
     }
 
     /// The camera `cam` plays `clip` in a loop.
@@ -95,6 +96,17 @@ impl Setup {
     /// The port `name`, such as `MQTT__LISTEN`, is not fixed by the environment.
     pub(crate) fn unset(mut self, name: &'static str) -> Self {
         self.unset.push(name);
+        self
+    }
+
+    /// The daemon from a folder of its own, with `camera` in the place of `edgecam-camera`.
+    pub(crate) fn camera_program(mut self, camera: &Path) -> Self {
+        let programs = self.folder.path().join("programs");
+        fs::create_dir(&programs).expect("a temporary folder can be made");
+        let daemon = programs.join("edgecamd");
+        fs::copy(site::daemon_program(), &daemon).expect("programs can be copied");
+        fs::copy(camera, programs.join("edgecam-camera")).expect("programs can be copied");
+        self.program = Some(daemon);
         self
     }
 
@@ -136,7 +148,8 @@ impl Setup {
 
     fn command(&self) -> Command {
         let Addresses { api, tls, mqtt, rtsp, hls, webrtc, webrtc_udp, control } = self.at;
-        let mut command = Command::new(site::daemon_program());
+        let program = self.program.as_deref().unwrap_or_else(|| site::daemon_program());
+        let mut command = Command::new(program);
         command.current_dir(if self.away { self.folder() } else { site::root() });
         command.stdin(Stdio::null());
         let own = std::env::vars_os().filter(|(name, _)| {

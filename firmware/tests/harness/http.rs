@@ -109,20 +109,20 @@ impl Api {
         taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// `PUT path` with JSON.
-    #[track_caller]
-    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
-        let request = self.signed(self.agent.put(format!("{}{path}", self.base)));
-        let request = request.header("Content-Type", "application/json");
-        taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
-    }
-
     /// `POST path` with `body`, sent as `kind`.
     #[track_caller]
     pub(crate) fn send(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
         let request = self.signed(self.agent.post(format!("{}{path}", self.base)));
         taken(request.header("Content-Type", kind).send(body))
             .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    /// `PUT path` with JSON.
+    #[track_caller]
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        let request = self.signed(self.agent.put(format!("{}{path}", self.base)));
+        let request = request.header("Content-Type", "application/json");
+        taken(request.send(body.to_string())).unwrap_or_else(|error| panic!("PUT {path}: {error}"))
     }
 
     /// `DELETE path`.

@@ -34,10 +34,14 @@ impl Message {
     #[track_caller]
     fn event(&self) -> Option<Event> {
         let topic: Vec<_> = self.topic.split('/').collect();
-        let ["edgecam", node, camera, "events"] = topic[..] else { return None };
+        let (node, camera) = match topic[..] {
+            ["edgecam", node, camera, "events"] => (node, Some(camera)),
+            ["edgecam", node, "events"] => (node, None),
+            _ => return None,
+        };
         let event: Event = serde_json::from_str(&self.payload)
             .unwrap_or_else(|error| panic!("no event ({error}): {}", self.payload));
-        assert_eq!((event.node.as_str(), event.camera.as_str()), (node, camera));
+        assert_eq!((event.node.as_str(), event.camera.as_deref()), (node, camera));
         assert!(!self.retained, "events are never retained: {}", self.payload);
         Some(event)
     }

@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The newest measurements of one duration.
+use crate::histogram::Counted;
+
+/// The newest measurements of one duration; all of them, counted.
 #[derive(Clone, Debug)]
 pub struct Window {
     samples: VecDeque<Duration>,
     capacity: usize,
+    counted: Counted,
 }
 
 /// What a [`Window`] holds, in three numbers.
@@ -25,7 +28,8 @@ impl Window {
     /// A window over the newest `capacity` measurements, at least one.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { samples: VecDeque::with_capacity(capacity), capacity }
+        let samples = VecDeque::with_capacity(capacity);
+        Self { samples, capacity, counted: Counted::default() }
     }
 
     /// Takes a measurement; the oldest goes when the window is full.
@@ -34,6 +38,12 @@ impl Window {
             self.samples.pop_front();
         }
         self.samples.push_back(sample);
+        self.counted.add(sample);
+    }
+
+    /// All measurements ever, counted.
+    pub fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// Quantiles (nearest rank) of what is in the window; all zero when it is empty.
@@ -66,6 +76,7 @@ mod tests {
     fn old_measurements_are_forgotten() {
         let mut window = Window::new(2);
         [900, 1, 3].map(millis).into_iter().for_each(|sample| window.record(sample));
+        assert_eq!(window.counted().counts.iter().sum::<u64>(), 3, "but were counted");
         assert_eq!(
             window.quantiles(),
             Quantiles { p50: millis(1), p95: millis(3), max: millis(3) }

@@ -6,6 +6,7 @@
 //! | [`clock`] | monotonic and wall time, as all stamps of a frame are taken |
 //! | [`durable`] | files that are there whole or not at all, whenever the power goes |
 //! | [`error`] | the kinds of failure that become HTTP statuses and exit codes |
+//! | [`histogram`] | times counted by length, since the start |
 //! | [`latency`] | quantiles of the newest measurements |
 //! | [`log_ring`] | the newest lines of the log |
 //! | [`shutdown`] | one stop signal for tasks and threads |
@@ -16,6 +17,7 @@
 pub mod clock;
 pub mod durable;
 pub mod error;
+pub mod histogram;
 pub mod latency;
 pub mod log_ring;
 pub mod shutdown;

@@ -20,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::daemon::{Daemon, OUTBOX, Out};
 use crate::governor::{Candidate, Governed, Governing, GovernorSetup, interval};
-use crate::meter::{Meter, SharedMeter};
+use crate::meter::{Meter, SharedMeter, times};
 use crate::models::ModelSource;
 use crate::to_link;
 use crate::vision::{Pace, Told, Vision, VisionSetup, Watched, from_files};
@@ -335,8 +335,12 @@ impl Session {
 
     async fn tell_stats(&mut self) {
         let media = self.pipeline.stats();
-        let stats = self.meter.stats(monotonic(), &media, &self.seen.lock());
-        self.say(FromCamera::Stats(Box::new(stats))).await;
+        let seen = self.seen.clone();
+        let (stats, times) = {
+            let seen = seen.lock();
+            (self.meter.stats(monotonic(), &media, &seen), times(&media, &seen))
+        };
+        self.say(FromCamera::Stats { stats: Box::new(stats), times }).await;
     }
 
     async fn say(&self, message: FromCamera) {

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::status::{CameraStats, Quantiles};
+use api::status::{CameraStats, Quantiles, StageTimes};
+use base::histogram::Counted;
 use base::latency::Window;
 use media::Stats;
 
@@ -27,6 +28,8 @@ pub(crate) struct VisionMeter {
     pub(crate) preprocess: Window,
     /// Decoding the network's output.
     pub(crate) postprocess: Window,
+    /// Making tracks of boxes.
+    pub(crate) track: Window,
     /// From sensor to tap.
     pub(crate) sensor_to_tap: Window,
     /// From tap to inference done.
@@ -73,6 +76,7 @@ impl Default for VisionMeter {
             infer: window(),
             preprocess: window(),
             postprocess: window(),
+            track: window(),
             sensor_to_tap: window(),
             tap_to_inferred: window(),
             calls: Vec::new(),
@@ -142,6 +146,7 @@ impl Meter {
             sensor_to_tap: quantiles(&vision.sensor_to_tap),
             tap_to_inferred: quantiles(&vision.tap_to_inferred),
             last_frame_age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            unpublished_frames: media.publish_dropped,
         }
     }
 
@@ -166,6 +171,26 @@ impl Meter {
         self.media = media.clone();
         self.inferred = inferred;
     }
+}
+
+/// How often each stage took how long.
+pub(crate) fn times(media: &Stats, vision: &VisionMeter) -> Vec<StageTimes> {
+    let stages = [
+        ("capture_to_encoded", &media.encoded_times),
+        ("overlay", &media.overlay_times),
+        ("sensor_to_tap", vision.sensor_to_tap.counted()),
+        ("preprocess", vision.preprocess.counted()),
+        ("infer", vision.infer.counted()),
+        ("postprocess", vision.postprocess.counted()),
+        ("tap_to_inferred", vision.tap_to_inferred.counted()),
+        ("track", vision.track.counted()),
+    ];
+    let times = |(stage, counted): (&str, &Counted)| StageTimes {
+        stage: stage.to_owned(),
+        counts: counted.counts.to_vec(),
+        sum_s: counted.sum.as_secs_f64(),
+    };
+    stages.map(times).into()
 }
 
 fn quantiles(window: &Window) -> Quantiles {

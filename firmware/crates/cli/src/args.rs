@@ -86,6 +86,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Option<Models>,
     },
+    /// Backups of the device's settings and users.
+    Backup {
+        #[command(subcommand)]
+        what: Backups,
+    },
     /// Print what a shell needs to complete this command line.
     Completion {
         /// The shell.
@@ -132,6 +137,14 @@ pub(crate) struct EventsArgs {
 pub(crate) enum Models {
     /// List them.
     List,
+    /// Add one: a manifest here, whose files lie beside it, or the address of one.
+    Add {
+        /// The manifest (TOML), or `https://…`.
+        manifest: String,
+        /// The SHA-256 that the manifest at the address must have.
+        #[arg(long)]
+        sha256: Option<String>,
+    },
     /// Have the device detect with one.
     Activate {
         /// Its name.
@@ -141,5 +154,38 @@ pub(crate) enum Models {
     Delete {
         /// Its name.
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backups {
+    /// List those that are on the device.
+    List,
+    /// Make one, and write it to a file here.
+    Save {
+        /// The file; it must not be there yet.
+        file: PathBuf,
+        /// What it is for.
+        #[arg(long)]
+        note: Option<String>,
+        /// Encrypt it; the passphrase is asked for. Without it the file holds passwords as they are.
+        #[arg(long)]
+        encrypt: bool,
+        /// Leave users and tokens out.
+        #[arg(long)]
+        without_users: bool,
+    },
+    /// Bring the device back to what a file here holds.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        /// Its users and tokens too, in the place of those that there are.
+        #[arg(long)]
+        users: bool,
+    },
+    /// Remove one from the device.
+    Delete {
+        /// Its id.
+        id: String,
     },
 }

@@ -9,6 +9,7 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::connect::connect;
@@ -63,7 +64,25 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, CliError> {
+        let patch = method == Method::PATCH;
+        let kind = if patch { "application/merge-patch+json" } else { "application/json" };
+        let body = body.map(|body| (kind, Bytes::from(body.to_string())));
         let answer = self.send(method, path, body, &[]).await?;
+        self.json(answer).await
+    }
+
+    /// `POST path` with the parts of a form (RFC 7578), each a name and its content.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        parts: &[(&str, Vec<u8>)],
+    ) -> Result<Value, CliError> {
+        let (kind, body) = form(parts);
+        let answer = self.send(Method::POST, path, Some((&kind, body)), &[]).await?;
+        self.json(answer).await
+    }
+
+    async fn json(&self, answer: Response<Incoming>) -> Result<Value, CliError> {
         let body = self.whole(answer).await?;
         if body.is_empty() {
             return Ok(Value::Null);
@@ -82,7 +101,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<(&str, Bytes)>,
         headers: &[(&str, &str)],
     ) -> Result<Response<Incoming>, CliError> {
         let broken = |source| CliError::Broken { url: self.url.to_string(), source };
@@ -104,16 +123,14 @@ impl Client {
             Caller::Token(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
             Caller::Password(value) => request.header(AUTHORIZATION, value),
         };
-        if body.is_some() {
-            let patch = method == Method::PATCH;
-            let kind = if patch { "application/merge-patch+json" } else { "application/json" };
-            request = request.header(CONTENT_TYPE, kind);
+        if let Some((kind, _)) = &body {
+            request = request.header(CONTENT_TYPE, *kind);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|error| {
+        let body = body.map(|(_, body)| body).unwrap_or_default();
+        let request = request.body(Full::new(body)).map_err(|error| {
             CliError::Input(std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
         })?;
         let answer = sender.send_request(request).await.map_err(broken)?;
@@ -137,6 +154,24 @@ impl Client {
         let text = String::from_utf8_lossy(body).chars().take(200).collect();
         CliError::NotOurs { url: self.url.to_string(), status, text }
     }
+}
+
+/// The media type and the body of a form.
+fn form(parts: &[(&str, Vec<u8>)]) -> (String, Bytes) {
+    // Nothing holds its own hash.
+    let hash = parts.iter().fold(Sha256::new(), |hash, (_, content)| hash.chain_update(content));
+    let boundary: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        let head = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body.into())
 }
 
 /// Server-sent events as they come.

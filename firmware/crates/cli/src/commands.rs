@@ -1,9 +1,11 @@
 //! One file per command; what they share: which device, and printing.
 
+mod backups;
 mod devices;
 mod events;
 mod known;
 mod models;
+mod prompt;
 mod settings;
 
 use std::io::Write;
@@ -33,6 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Confirm => settings::confirm(&client(&target)?).await,
         Command::Events(events) => events::events(&client(&target)?, &events).await,
         Command::Models { what } => models::models(&client(&target)?, what).await,
+        Command::Backup { what } => backups::backups(&client(&target)?, what).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "edgecam", &mut std::io::stdout());
             Ok(())

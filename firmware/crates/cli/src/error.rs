@@ -43,6 +43,10 @@ pub(crate) enum CliError {
     Discovery(#[from] discovery::DiscoveryError),
     #[error("the known devices in {path} cannot be {what}")]
     Book { path: PathBuf, what: &'static str, source: io::Error },
+    #[error("{path} cannot be {what}")]
+    File { path: PathBuf, what: &'static str, source: io::Error },
+    #[error("{path} is no manifest of a model")]
+    Manifest { path: PathBuf, source: Box<toml::de::Error> },
     #[error("no folder for the known devices: set HOME or EDGECAM_BOOK")]
     NoHome,
     #[error("what was asked for cannot be read")]

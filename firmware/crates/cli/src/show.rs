@@ -19,11 +19,14 @@ pub(crate) fn event(event: &Event) -> String {
     let mut parts = vec![
         event.ts.to_string(),
         format!("#{}", event.seq),
-        event.camera.clone(),
+        event.camera.clone().unwrap_or_else(|| "device".to_owned()),
         what.as_str().unwrap_or_default().to_owned(),
     ];
     if let Some(object) = &event.object {
         parts.push(format!("{} {:.0} %", object.label, object.score * 100.0));
+    }
+    if let Some(input) = &event.input {
+        parts.push(input.label.clone());
     }
     if !event.zones.current.is_empty() {
         parts.push(format!("in {}", event.zones.current.join(", ")));

@@ -6,6 +6,7 @@
 mod api;
 mod camera;
 mod detection;
+mod gpio;
 mod image;
 mod network;
 mod rules;
@@ -82,6 +83,7 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
         .iter()
         .map(|(id, one)| camera::camera(check, id, one, detector, thermal, governor))
         .collect();
+    let gpio = gpio::gpio(&mut check.below("gpio"), &settings.gpio, &settings.cameras);
     ports_once(check, api.as_ref(), mqtt.as_ref(), media_server.as_ref());
     Some(Config {
         node_id: node_id?,
@@ -93,6 +95,7 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
         mqtt,
         media_server,
         download_models,
+        gpio: gpio?,
         cameras: cameras.into_iter().collect::<Option<_>>()?,
     })
 }

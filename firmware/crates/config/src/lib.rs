@@ -47,8 +47,9 @@ pub use error::{ConfigErrors, Mistake};
 pub use layers::{HostFacts, Layers, Loaded, Sources, load};
 pub use model::{
     Broker, CameraConfig, CameraId, Cidr, Config, DataConfig, DetectorConfig, Draw, EncoderConfig,
-    EncoderLadder, GovernorConfig, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig,
-    MediaServerConfig, MqttConfig, NetworkConfig, Orientation, OverlayConfig, Rotation, Source,
+    EncoderLadder, EventMatch, GovernorConfig, GpioActionConfig, GpioConfig, GpioPinConfig,
+    GpioReaction, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig, MediaServerConfig,
+    MqttConfig, NetworkConfig, Orientation, OverlayConfig, PinRole, Rotation, Source,
     ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};

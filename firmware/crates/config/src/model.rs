@@ -1,9 +1,10 @@
 //! The checked configuration: what everything runs on. Values here have passed every check, so
 //! nothing downstream checks them again.
 
-use std::collections::BTreeMap;
+mod gpio;
 mod network;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use domain::tracker::TrackerParams;
 use domain::{DetectionParams, MotionParams, PrivacyMask, View, lines::Line, zones::Zone};
 use url::Url;
 
+pub use gpio::{EventMatch, GpioActionConfig, GpioConfig, GpioPinConfig, GpioReaction, PinRole};
 pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
 
 /// The whole configuration.
@@ -37,6 +39,8 @@ pub struct Config {
     pub media_server: Option<MediaServerConfig>,
     /// Whether a model that is not at hand is fetched from where its manifest says.
     pub download_models: bool,
+    /// Inputs and outputs of the device.
+    pub gpio: GpioConfig,
     /// The cameras, by id.
     pub cameras: Vec<CameraConfig>,
 }

@@ -2,6 +2,7 @@
 //! answers.
 
 use std::any::Any;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -53,13 +54,17 @@ async fn in_time(State(app): State<App>, request: Request, next: Next) -> Respon
         Some((id, _)) if UPLOADS.contains(&id) => app.limits.upload,
         _ => app.limits.answer,
     };
-    match tokio::time::timeout(limit, next.run(request)).await {
+    let began = Instant::now();
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let detail = format!("no answer within {} s", limit.as_secs_f32());
             Failure::of(ErrorKind::DeadlineExceeded, detail).into_response()
         }
-    }
+    };
+    let operation = operation.map_or("none", |(id, _)| id);
+    app.answered.add(operation, response.status(), began.elapsed());
+    response
 }
 
 /// The text of the panic goes to the log by the panic hook; a client learns nothing from it.

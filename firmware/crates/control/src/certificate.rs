@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     fn names() -> Vec<String> {
-        ["ec-2437f4.local", "localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec()
+        ["ec-0a1b2c.local", "localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec()
     }
 
     #[test]

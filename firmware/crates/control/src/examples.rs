@@ -48,6 +48,7 @@ fn operation<'a>(document: &'a mut OpenApi, id: &str) -> Option<&'a mut Operatio
 }
 // Below the macro that they use.
 mod cameras;
+mod gpio;
 mod hooks;
 mod jobs;
 mod machine;
@@ -61,6 +62,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     machine::put_into(document);
     jobs::put_into(document);
     hooks::put_into(document);
+    gpio::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),
@@ -131,8 +133,8 @@ fn event() -> Event {
         event_type: EventType::ObjectNew,
         kind: Kind::Object,
         severity: Severity::Detection,
-        node: "ec-2437f4".into(),
-        camera: "front".into(),
+        node: "ec-0a1b2c".into(),
+        camera: Some("front".into()),
         ts,
         start_ts: ts,
         end_ts: None,
@@ -154,6 +156,7 @@ fn event() -> Event {
         line: None,
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: Some(ModelRef { name: MODEL.into(), sha256: SHA256.into(), infer_ms: 13.5 }),
         timing: Timing::default(),
@@ -258,7 +261,7 @@ fn system() -> System {
     let child =
         ChildStatus { pid: Some(812), memory_bytes: Some(91_488_256), ..ChildStatus::default() };
     System {
-        node: "ec-2437f4".into(),
+        node: "ec-0a1b2c".into(),
         name: "Gate house".into(),
         board: "Raspberry Pi 5 Model B Rev 1.0".into(),
         version: env!("CARGO_PKG_VERSION").into(),

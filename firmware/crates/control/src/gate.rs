@@ -5,12 +5,14 @@
 //! |---|---|
 //! | [`permits`] | which operation needs what: the one table |
 //! | [`caller`] | who calls, from cookie or header |
+//! | [`deprecation`] | what is on its way out |
 //! | [`idempotency`] | what is not done twice |
 //! | [`origin`] | under which names we answer, and whose pages may change things (pure) |
 //! | [`rate`] | how often an address may ask |
 //! | [`record`] | the audit entry of each change |
 
 pub(crate) mod caller;
+pub(crate) mod deprecation;
 pub(crate) mod idempotency;
 pub(crate) mod origin;
 pub(crate) mod permits;
@@ -60,7 +62,8 @@ pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -
         Ok(Admitted { operation, user, request, record }) => {
             let of = (operation, user.as_str());
             match idempotency::once(&app.answers, of, app.limits.body, request, next).await {
-                Outcome::Done(response) => {
+                Outcome::Done(mut response) => {
+                    app.deprecations.tell(operation, response.headers_mut());
                     record::keep(&app, record, response.status()).await;
                     response
                 }

@@ -2,12 +2,14 @@
 //! the time of the scrape; nothing is kept here.
 
 mod governor;
+mod stages;
 mod webhooks;
 
 use std::fmt;
 
+use api::gpio::GpioPin;
 use api::resources::System;
-use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles, StageTimes};
 use api::webhooks::Webhook;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -16,22 +18,41 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+pub(crate) use stages::{AnswerTimes, Answered};
+
 /// Media type of the page.
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the page shows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Scrape {
     /// The machine and what runs on it.
     pub(crate) system: System,
     /// Whether the product can do its work.
     pub(crate) ready: bool,
-    /// The cameras, with their counters.
-    pub(crate) cameras: Vec<(CameraStatus, CameraStats)>,
+    /// The cameras.
+    pub(crate) cameras: Vec<CameraScrape>,
+    /// Inputs and outputs of the device.
+    pub(crate) pins: Vec<GpioPin>,
+    /// How long answers took.
+    pub(crate) answered: Vec<AnswerTimes>,
+    /// What is open to be followed, by kind.
+    pub(crate) following: [(&'static str, usize); 2],
     /// Number of the newest announcement; `None`: the store does not say.
     pub(crate) newest_seq: Option<u64>,
     /// Where announcements are posted to.
     pub(crate) webhooks: Vec<Webhook>,
+}
+
+/// A camera with its counters.
+#[derive(Debug, Default)]
+pub(crate) struct CameraScrape {
+    /// Its status.
+    pub(crate) status: CameraStatus,
+    /// Its counters and rates.
+    pub(crate) stats: CameraStats,
+    /// How often each stage took how long.
+    pub(crate) times: Vec<StageTimes>,
 }
 
 impl Scrape {
@@ -97,8 +118,11 @@ impl Collector for Scrape {
         self.camera_rates(&mut page)?;
         self.camera_counters(&mut page)?;
         self.governors(&mut page)?;
-        self.scene(&mut page)?;
-        self.webhooks(&mut page)
+        self.webhooks(&mut page)?;
+        self.stage_times(&mut page)?;
+        self.answers(&mut page)?;
+        self.pins(&mut page)?;
+        self.scene(&mut page)
     }
 }
 
@@ -188,7 +212,7 @@ impl Scrape {
             CameraPhase::Ended,
             CameraPhase::Failed,
         ];
-        let phases = self.cameras.iter().flat_map(|(status, _)| {
+        let phases = self.cameras.iter().flat_map(|CameraScrape { status, .. }| {
             all.iter().map(|phase| {
                 let labels =
                     vec![("camera", status.id.clone()), ("phase", phase_word(*phase).into())];
@@ -199,7 +223,20 @@ impl Scrape {
         let running = self.per_camera(|status, _| flag(status.detector.running));
         page.gauge("camera_detector_running", "Whether its detector is at work.", None, running)?;
         let restarts = self.per_camera(|status, _| u64::from(status.restarts));
-        page.counter("camera_restarts", "How often its process was started again.", restarts)
+        page.counter("camera_restarts", "How often its process was started again.", restarts)?;
+        let crashes = self.per_camera(|status, _| u64::from(status.detector.crashes));
+        let help = "How often its detector crashed since its process started.";
+        page.counter("camera_detector_crashes", help, crashes)?;
+        let encoders = self.cameras.iter().filter_map(|CameraScrape { status, .. }| {
+            let encoder = status.pipeline.as_ref()?.encoder.clone();
+            Some((vec![("camera", status.id.clone()), ("encoder", encoder)], 1.0))
+        });
+        page.gauge(
+            "camera_encoder_info",
+            "The rung of its encoder ladder; always 1.",
+            None,
+            encoders,
+        )
     }
 
     fn camera_rates(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -223,7 +260,8 @@ impl Scrape {
         }
         let help =
             "Time that a stage takes for a frame, as quantiles of the newest; 1 is the largest.";
-        let stages = self.cameras.iter().flat_map(|(status, stats)| stages(&status.id, stats));
+        let stages =
+            self.cameras.iter().flat_map(|camera| stages(&camera.status.id, &camera.stats));
         page.gauge("camera_stage", help, Some(&Unit::Seconds), stages)
     }
 
@@ -248,18 +286,29 @@ impl Scrape {
         ];
         counts.into_iter().try_for_each(|(name, help, value)| {
             page.counter(name, help, self.per_camera(|_, stats| value(stats)))
-        })
+        })?;
+        let dropped = self.cameras.iter().flat_map(|CameraScrape { status, stats, .. }| {
+            let reasons = [
+                ("detector_busy", stats.skipped_frames),
+                ("publisher_slow", stats.unpublished_frames),
+            ];
+            reasons.map(|(reason, count)| {
+                (vec![("camera", status.id.clone()), ("reason", reason.to_owned())], count)
+            })
+        });
+        let help = "Frames that one stage could not take, by reason; the others had them.";
+        page.counter("camera_dropped_frames", help, dropped)
     }
 
     fn scene(&self, page: &mut Page<'_>) -> fmt::Result {
-        let objects = self.cameras.iter().flat_map(|(status, _)| {
+        let objects = self.cameras.iter().flat_map(|CameraScrape { status, .. }| {
             status.counts.labels.iter().map(|(label, count)| {
                 let labels = vec![("camera", status.id.clone()), ("label", label.clone())];
                 (labels, f64::from(*count))
             })
         });
         page.gauge("camera_objects", "Objects in the picture now.", None, objects)?;
-        let crossings = self.cameras.iter().flat_map(|(status, _)| {
+        let crossings = self.cameras.iter().flat_map(|CameraScrape { status, .. }| {
             status.counts.lines.iter().flat_map(|(line, totals)| {
                 [("in", totals.r#in), ("out", totals.out)].map(|(direction, total)| {
                     let labels = vec![
@@ -279,9 +328,9 @@ impl Scrape {
         &self,
         value: impl Fn(&CameraStatus, &CameraStats) -> T,
     ) -> impl Iterator<Item = (Labels, T)> {
-        self.cameras
-            .iter()
-            .map(move |(status, stats)| (vec![("camera", status.id.clone())], value(status, stats)))
+        self.cameras.iter().map(move |CameraScrape { status, stats, .. }| {
+            (vec![("camera", status.id.clone())], value(status, stats))
+        })
     }
 }
 

@@ -43,6 +43,7 @@ use crate::routes;
         (name = "detector", description = "What is looked with: the detector and its models."),
         (name = "webhooks", description = "Where announcements are posted to, and what became of that."),
         (name = "mqtt", description = "The session with the broker, and what waits for it."),
+        (name = "gpio", description = "Inputs and outputs of the device."),
         (name = "jobs", description = "Long work: how far it is, what came of it."),
         (name = "system", description = "The machine: network, clock, power, log, what is wrong with it."),
         (name = "backups", description = "Settings and users, kept and restored."),

@@ -2,6 +2,7 @@
 //! knows HTTP.
 
 mod backups;
+mod gpio;
 mod jobs;
 mod live;
 mod machine;
@@ -20,7 +21,7 @@ use api::capabilities::{CameraCapabilities, CameraLatency};
 use api::event::{Event, Kind, Phase};
 use api::problem::{FieldProblem, Problem};
 use api::resources::{Readiness, Stream, System};
-use api::status::{CameraStats, CameraStatus};
+use api::status::{CameraStats, CameraStatus, StageTimes};
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -31,6 +32,7 @@ use crate::problem::Failure;
 
 pub use axum::body::Bytes;
 pub use backups::Backups;
+pub use gpio::GpioPort;
 pub use jobs::{Beginner, Jobs};
 pub use live::{Live, LiveItem, LiveSource};
 pub use machine::{LogQuery, LogSource, Machine};
@@ -114,6 +116,8 @@ pub struct Ports {
     pub webhooks: Arc<dyn Webhooks>,
     /// The MQTT session.
     pub mqtt: Arc<dyn MqttSession>,
+    /// Inputs and outputs of the device.
+    pub gpio: Arc<dyn GpioPort>,
     /// Who may do what.
     pub access: Access,
     /// The record of changes.
@@ -135,6 +139,10 @@ pub trait Cameras: Send + Sync + 'static {
 
     /// How long frames and events of `camera` take; `None`: no such camera. Zeros while there are none.
     fn latency(&self, camera: &str) -> Option<CameraLatency>;
+
+    /// How often each stage of frames and events of `camera` took how long, each since the process that
+    /// measures it started; empty while there is nothing.
+    fn times(&self, camera: &str) -> Vec<StageTimes>;
 
     /// Has the process of `camera` replaced in order, for the user `by`; answers when that is under way.
     /// `FailedPrecondition`: it is switched off.
@@ -161,7 +169,7 @@ pub struct EventFilter {
     pub within: Option<Vec<String>>,
     /// Of this camera.
     pub camera: Option<String>,
-    /// Of objects with this label.
+    /// Of objects or inputs with this label.
     pub label: Option<String>,
     /// About this.
     pub kind: Option<Kind>,
@@ -179,10 +187,10 @@ impl EventFilter {
     /// Whether `event`, stored when it happened, is one of them.
     pub fn matches(&self, event: &Event) -> bool {
         let zones = || event.zones.current.iter().chain(&event.zones.subject);
-        let label = event.object.as_ref().map(|object| object.label.as_str());
-        self.within.as_ref().is_none_or(|cameras| cameras.contains(&event.camera))
-            && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
-            && self.label.as_deref().is_none_or(|wanted| label == Some(wanted))
+        let camera = event.camera.as_ref();
+        self.within.as_ref().is_none_or(|cameras| camera.is_some_and(|one| cameras.contains(one)))
+            && self.camera.as_ref().is_none_or(|wanted| camera == Some(wanted))
+            && self.label.as_deref().is_none_or(|wanted| event.label() == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)
             && self.zone.as_ref().is_none_or(|wanted| zones().any(|zone| zone == wanted))

@@ -8,6 +8,7 @@
 //! | [`streams`], [`viewing`] | where to watch and who does; WebRTC's signalling and HLS |
 //! | [`detector`], [`models`] | what is looked with |
 //! | [`webhooks`], [`mqtt`] | where announcements go |
+//! | [`gpio`] | inputs and outputs of the device |
 //! | [`jobs`] | long work |
 //! | [`trials`] | other rules, tried on the past |
 //! | [`cameras`] | cameras: state, settings, snapshot, statistics |
@@ -37,6 +38,7 @@ pub(crate) mod device;
 pub(crate) mod diagnostics;
 pub(crate) mod entries;
 pub(crate) mod events;
+pub(crate) mod gpio;
 pub(crate) mod health;
 pub(crate) mod issues;
 pub(crate) mod jobs;
@@ -135,6 +137,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(mqtt::outbox))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
+        .routes(routes!(gpio::get))
+        .routes(routes!(gpio::put))
         .routes(routes!(device::system, machine::patch))
         .routes(routes!(machine::network, machine::put_network))
         .routes(routes!(machine::time, machine::put_time))

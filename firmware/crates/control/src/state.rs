@@ -9,11 +9,13 @@ use base::error::ErrorKind;
 use base::shutdown::Shutdown;
 use tokio::sync::Semaphore;
 
+use crate::gate::deprecation::Deprecations;
 use crate::gate::idempotency::Answers;
 use crate::gate::origin::Hosts;
 use crate::gate::permits::Permits;
 use crate::gate::rate::Rate;
 use crate::limits::Limits;
+use crate::metrics::Answered;
 use crate::ports::Ports;
 use crate::problem::Failure;
 use crate::routes;
@@ -27,12 +29,16 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Which operation needs what.
     pub(crate) permits: Arc<Permits>,
+    /// Which operation is on its way out.
+    pub(crate) deprecations: Arc<Deprecations>,
     /// Names that we answer to.
     pub(crate) hosts: Arc<Hosts>,
     /// Requests by address.
     pub(crate) rate: Arc<Rate>,
     /// What was answered to requests with an `Idempotency-Key`.
     pub(crate) answers: Arc<Answers>,
+    /// How long answers took.
+    pub(crate) answered: Arc<Answered>,
     /// Streams end with it.
     pub(crate) shutdown: Shutdown,
     /// A permit per open event stream.
@@ -50,17 +56,31 @@ impl FromRef<App> for Ports {
 impl App {
     /// The state of a server.
     pub(crate) fn new(ports: Ports, limits: Limits, hosts: Hosts, shutdown: Shutdown) -> Self {
+        let document = routes::all().into_openapi();
         Self {
-            permits: Arc::new(Permits::of_document(&routes::all().into_openapi())),
+            permits: Arc::new(Permits::of_document(&document)),
+            deprecations: Arc::new(Deprecations::of_document(&document)),
             hosts: Arc::new(hosts),
             rate: Arc::new(Rate::new(limits.per_second, limits.burst)),
             answers: Arc::default(),
+            answered: Arc::default(),
             ports,
             limits,
             shutdown,
             streams: Arc::new(Semaphore::new(limits.streams)),
             sockets: Arc::new(Semaphore::new(limits.sockets)),
         }
+    }
+}
+
+impl App {
+    /// Event streams and WebSockets that are open.
+    pub(crate) fn following(&self) -> [(&'static str, usize); 2] {
+        let open = |most: usize, left: &Semaphore| most.saturating_sub(left.available_permits());
+        [
+            ("events", open(self.limits.streams, &self.streams)),
+            ("websocket", open(self.limits.sockets, &self.sockets)),
+        ]
     }
 }
 

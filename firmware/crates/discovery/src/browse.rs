@@ -15,7 +15,7 @@ pub struct Found {
     pub name: String,
     /// Its id, which stays when its name changes; empty when it told none.
     pub node: String,
-    /// Its host name, such as `edgecam-2437f4.local`.
+    /// Its host name, such as `edgecam-0a1b2c.local`.
     pub host: String,
     /// `http` or `https`.
     pub scheme: String,

@@ -5,12 +5,12 @@ use api::event::{CrowdingState, EndReason, EventType, LineCrossing, ModelRef, Ob
 use api::governor::GovernorStep;
 use api::manifest::ModelManifest;
 use api::settings::{CameraSettings, DetectorSettings, GovernorSettings, ThermalSettings};
-use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus};
+use api::status::{CameraPhase, CameraStats, Counts, DetectorStatus, PipelineStatus, StageTimes};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 /// Version of the messages; both sides come from one build, so any difference is refused.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// All that a camera process is to do. The settings are complete (every layer merged) and
 /// compiled again by the camera process with the code that `edgecamd` used.
@@ -106,7 +106,12 @@ pub enum FromCamera {
         capabilities: Option<Box<CameraCapabilities>>,
     },
     /// Counters and rates, twice a second; also the sign of life of the process.
-    Stats(Box<CameraStats>),
+    Stats {
+        /// Counters and rates.
+        stats: Box<CameraStats>,
+        /// How often each stage took how long.
+        times: Vec<StageTimes>,
+    },
     /// What is in the picture; on every change.
     Counts(Counts),
     /// Something happened; in order, to be stored before it is announced.

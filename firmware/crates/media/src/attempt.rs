@@ -380,12 +380,13 @@ fn collect(sink: &gst_app::AppSink, shared: &Arc<Shared>, base_time: Duration) {
         let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
         counters.encoded.add(1);
         counters.encoded_bytes.add(buffer.size() as u64);
-        counters.last_frame.set(nanos(base::clock::monotonic()));
+        let (now, captured) = (base::clock::monotonic(), Timeline::captured(base_time, time));
+        counters.last_frame.set(nanos(now));
+        counters.encoded_times.add(now.saturating_sub(captured));
         if key {
             counters.key_frames.add(1);
             counters.last_key.set(nanos(shared.timeline.pts(base_time, time)));
         }
-        let captured = Timeline::captured(base_time, time);
         shared.fanout.push(&EncodedFrame { data: buffer, caps, key, captured });
         Ok(gst::FlowSuccess::Ok)
     });

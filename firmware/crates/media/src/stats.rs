@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use base::histogram::{Counted, SharedCounted};
+
 /// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
@@ -26,6 +28,10 @@ pub struct Stats {
     pub overlay_copies: u64,
     /// Total time spent copying frames for the detector.
     pub tap_time: Duration,
+    /// Times spent drawing on a frame.
+    pub overlay_times: Counted,
+    /// Times from the capture of a frame to its coming out of the encoder.
+    pub encoded_times: Counted,
     /// Encoded frames handed to the media server.
     pub published: u64,
     /// Encoded frames that a taker was too slow for.
@@ -52,6 +58,8 @@ pub(crate) struct Counters {
     pub(crate) overlay_max_nanos: Counter,
     pub(crate) overlay_copies: Counter,
     pub(crate) tap_nanos: Counter,
+    pub(crate) overlay_times: SharedCounted,
+    pub(crate) encoded_times: SharedCounted,
     pub(crate) published: Counter,
     pub(crate) publish_dropped: Counter,
     pub(crate) source_restarts: Counter,
@@ -73,6 +81,8 @@ impl Counters {
             overlay_max: nanos(&self.overlay_max_nanos),
             overlay_copies: self.overlay_copies.get(),
             tap_time: nanos(&self.tap_nanos),
+            overlay_times: self.overlay_times.read(),
+            encoded_times: self.encoded_times.read(),
             published: self.published.get(),
             publish_dropped: self.publish_dropped.get(),
             source_restarts: self.source_restarts.get(),

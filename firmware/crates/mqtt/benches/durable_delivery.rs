@@ -64,7 +64,7 @@ fn event() -> NewEvent {
         event_type: EventType::ObjectEnd,
         kind: Kind::Object,
         severity: Severity::Detection,
-        camera: "front".to_owned(),
+        camera: Some("front".to_owned()),
         ts: now,
         start_ts: now,
         end_ts: Some(now),
@@ -73,6 +73,7 @@ fn event() -> NewEvent {
         line: None,
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: None,
         timing: Timing::default(),
@@ -112,30 +113,51 @@ async fn ingest(callers: usize, events: usize) -> (f64, f64) {
     result
 }
 
+/// A broker, a subscriber, and a session that brings it what `store` holds.
+struct Delivery {
+    arrived: mpsc::UnboundedReceiver<Instant>,
+    stopper: base::shutdown::Stopper,
+    session: tokio::task::JoinHandle<()>,
+    subscriber: tokio::task::JoinHandle<()>,
+    _broker: broker::Broker,
+}
+
+impl Delivery {
+    async fn start(store: &StoreHandle) -> Self {
+        let broker = broker::Broker::start();
+        let (arrivals, arrived) = mpsc::unbounded_channel();
+        let subscriber = subscribe(broker.address(), arrivals).await;
+        let boot_id = store.boot_id().to_owned();
+        let node = Node { id: "ec-bench".to_owned(), boot_id, ..Node::default() };
+        let config = config::MqttConfig {
+            broker: config::model::Broker::Supervised(broker.address()),
+            credentials: None,
+            ca_file: None,
+            client_cert: None,
+            prefix: "edgecam".to_owned(),
+            discovery_prefix: None,
+            keep_alive: Duration::from_secs(15),
+        };
+        let outbox = Arc::new(StoreOutbox(store.clone()));
+        let (handle, task) = MqttTask::new(config, node, Vec::new(), outbox);
+        let (stopper, shutdown) = base::shutdown::channel();
+        let session = tokio::spawn(task.run(shutdown));
+        handle.status().wait_for(edgecam_mqtt::MqttStatus::is_connected).await.unwrap();
+        Self { arrived, stopper, session, subscriber, _broker: broker }
+    }
+
+    async fn stop(self) {
+        self.stopper.stop();
+        self.session.await.unwrap();
+        self.subscriber.abort();
+    }
+}
+
 /// Time from `append` to its answer, and to a subscriber, for `count` events every `interval`.
 async fn latency(interval: Duration, count: u64) -> (Vec<Duration>, Vec<Duration>) {
-    let broker = broker::Broker::start();
     let dir = tempfile::tempdir().unwrap();
     let (store, threads) = open(dir.path());
-    let (arrivals, mut arrived) = mpsc::unbounded_channel();
-    let subscriber = subscribe(broker.address(), arrivals).await;
-    let node =
-        Node { id: "ec-bench".to_owned(), boot_id: store.boot_id().to_owned(), ..Node::default() };
-    let config = config::MqttConfig {
-        broker: config::model::Broker::Supervised(broker.address()),
-        credentials: None,
-        ca_file: None,
-        client_cert: None,
-        prefix: "edgecam".to_owned(),
-        discovery_prefix: None,
-        keep_alive: Duration::from_secs(15),
-    };
-    let outbox = Arc::new(StoreOutbox(store.clone()));
-    let (handle, task) = MqttTask::new(config, node, Vec::new(), outbox);
-    let (stopper, shutdown) = base::shutdown::channel();
-    let session = tokio::spawn(task.run(shutdown));
-    handle.status().wait_for(edgecam_mqtt::MqttStatus::is_connected).await.unwrap();
-
+    let mut delivery = Delivery::start(&store).await;
     let (mut stored, mut delivered) = (Vec::new(), Vec::new());
     let mut tick = tokio::time::interval(interval);
     for _ in 0..count {
@@ -143,14 +165,33 @@ async fn latency(interval: Duration, count: u64) -> (Vec<Duration>, Vec<Duration
         let started = Instant::now();
         store.append(event()).await.unwrap();
         stored.push(started.elapsed());
-        let at: Instant = arrived.recv().await.unwrap();
+        let at: Instant = delivery.arrived.recv().await.unwrap();
         delivered.push(at.duration_since(started));
     }
-    stopper.stop();
-    session.await.unwrap();
-    subscriber.abort();
+    delivery.stop().await;
     threads.stop().await;
     (stored, delivered)
+}
+
+/// Time in which a broker that was away gets `count` events, from the connection to the last.
+async fn drain(count: usize) -> Duration {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, threads) = open(dir.path());
+    let mut appending = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let store = store.clone();
+        appending.spawn(async move { store.append(event()).await.unwrap() });
+    }
+    appending.join_all().await;
+    let begun = Instant::now();
+    let mut delivery = Delivery::start(&store).await;
+    for _ in 0..count {
+        delivery.arrived.recv().await.unwrap();
+    }
+    let took = begun.elapsed();
+    delivery.stop().await;
+    threads.stop().await;
+    took
 }
 
 async fn subscribe(
@@ -203,17 +244,26 @@ async fn main() {
             median(groups)
         );
     }
-    let count = if quick { 5 } else { 200 };
-    let (mut p50, mut p95, mut s50, mut s95) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let count = if quick { 5 } else { 500 };
+    let (mut to_disk, mut to_subscriber) = (Vec::new(), Vec::new());
     for _ in 0..runs {
-        let (mut stored, mut delivered) = latency(Duration::from_millis(25), count).await;
-        stored.sort_unstable();
-        delivered.sort_unstable();
-        p50.push(quantile(&delivered, 50));
-        p95.push(quantile(&delivered, 95));
-        s50.push(quantile(&stored, 50));
-        s95.push(quantile(&stored, 95));
+        let (stored, delivered) = latency(Duration::from_millis(10), count).await;
+        to_disk.push(stored);
+        to_subscriber.push(delivered);
     }
-    println!("event append -> stored: p50 {:.2} ms, p95 {:.2} ms", median(s50), median(s95));
-    println!("event append -> subscriber: p50 {:.2} ms, p95 {:.2} ms", median(p50), median(p95));
+    println!("event append -> stored: {}", quantiles(to_disk));
+    println!("event append -> subscriber: {}", quantiles(to_subscriber));
+    let count = if quick { 10 } else { 10_000 };
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        times.push(drain(count).await.as_secs_f64());
+    }
+    println!("backlog of {count} events to a subscriber: {:.2} s", median(times));
+}
+
+/// The median over `runs` of each quantile.
+fn quantiles(mut runs: Vec<Vec<Duration>>) -> String {
+    runs.iter_mut().for_each(|run| run.sort_unstable());
+    let of = |share| median(runs.iter().map(|run| quantile(run, share)).collect());
+    format!("p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms", of(50), of(95), of(99))
 }

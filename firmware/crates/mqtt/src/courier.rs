@@ -147,7 +147,7 @@ impl<O: Outbox> Courier<O> {
         self.counters.replayed += u64::from(delivery == Delivery::Replayed);
         // What came out of the outbox as JSON goes into JSON again.
         let payload = to_wire::announcement(event, delivery).unwrap_or_default();
-        (self.topics.events(&event.camera), payload)
+        (self.topics.events(event.camera.as_deref()), payload)
     }
 
     /// Shows how it goes.

@@ -118,7 +118,7 @@ impl Builder<'_> {
         let event_types: Vec<Value> = EventType::ALL.map(|event_type| json!(event_type)).into();
         let event = json!({
             "name": format!("{} event", site.name),
-            "stat_t": self.topics.events(&site.id),
+            "stat_t": self.topics.events(Some(&site.id)),
             "event_types": event_types,
             "qos": 1,
         });

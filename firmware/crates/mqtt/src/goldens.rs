@@ -118,7 +118,7 @@ fn event() -> Event {
         kind: Kind::LineCrossing,
         severity: Severity::Alert,
         node: "ec-9f3a12".to_owned(),
-        camera: "front".to_owned(),
+        camera: Some("front".to_owned()),
         ts: "2026-01-05T12:00:01.233Z".parse().unwrap(),
         start_ts: "2026-01-05T11:59:58.010Z".parse().unwrap(),
         end_ts: None,
@@ -147,6 +147,7 @@ fn event() -> Event {
         }),
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: Some(ModelRef {
             name: "nanodet-plus-m_320".to_owned(),
@@ -217,7 +218,7 @@ fn the_discovery_payload_has_all_that_home_assistant_demands() {
     assert!(payload["dev"].as_object().unwrap().values().all(|value| !value.is_null()));
     assert!(payload["o"]["name"].is_string());
     let retained = to_wire::retained(&topics(), &node(), &site(), &SeenLabels::new());
-    let events = topics().events("front");
+    let events = topics().events(Some("front"));
     let mut ids = BTreeSet::new();
     let components = payload["cmps"].as_object().unwrap();
     assert_eq!(components.len(), current.len());

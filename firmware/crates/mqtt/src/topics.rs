@@ -65,9 +65,12 @@ impl Topics {
         self.of_camera(camera, "state")
     }
 
-    /// Announcements of a camera, not retained.
-    pub fn events(&self, camera: &str) -> String {
-        self.of_camera(camera, "events")
+    /// Announcements of a camera, or of the device itself; not retained.
+    pub fn events(&self, camera: Option<&str>) -> String {
+        match camera {
+            Some(camera) => self.of_camera(camera, "events"),
+            None => format!("{}/events", self.base),
+        }
     }
 
     /// Objects of a label in the picture, retained; `all` for all labels.
@@ -222,7 +225,7 @@ mod tests {
         ] {
             assert!(found(&topic), "{topic}");
         }
-        assert!(!found(&topics.events("front")));
+        assert!(!found(&topics.events(Some("front"))));
     }
 
     #[test]

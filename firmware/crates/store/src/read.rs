@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
 use crate::error::StoreError;
-use crate::sql::{from_column, listed, to_column, word};
+use crate::sql::{camera_of, from_column, listed, to_column, word};
 use crate::types::{
     Count, CountQuery, EventQuery, HookProgress, Order, OutboxExtent, OutboxRow, SeqBounds,
 };
@@ -305,7 +305,7 @@ fn count_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Count> {
     };
     Ok(Count {
         bucket: from_column(row.get(0)?),
-        camera: row.get(1)?,
+        camera: camera_of(row.get(1)?),
         label: row.get(2)?,
         kind: serde_json::from_value(kind.into()).map_err(bad)?,
         events: from_column(row.get(4)?),

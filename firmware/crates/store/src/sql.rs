@@ -28,6 +28,16 @@ pub(crate) fn from_column(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
+/// A camera for a column, where the device itself is no name that a camera can have.
+pub(crate) fn camera_column(camera: Option<&str>) -> &str {
+    camera.unwrap_or_default()
+}
+
+/// The camera of a column.
+pub(crate) fn camera_of(column: String) -> Option<String> {
+    Some(column).filter(|camera| !camera.is_empty())
+}
+
 /// Names of zones for a column; null where there are none.
 pub(crate) fn zones_column<'a>(zones: impl Iterator<Item = &'a String>) -> Option<String> {
     let zones = zones.fold(String::new(), |all, zone| all + "/" + zone);
@@ -43,6 +53,7 @@ pub(crate) fn closing_type(kind: Kind) -> EventType {
         Kind::LineCrossing => EventType::LineCrossed,
         Kind::Governor => EventType::Governor,
         Kind::Crowding => EventType::CrowdingEnded,
+        Kind::Input => EventType::InputOff,
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::event::{
-    CrowdingState, EndReason, Event, EventType, Kind, LineCrossing, ModelRef, Object, Phase,
-    SCHEMA, Severity, Timing, Zones,
+    CrowdingState, EndReason, Event, EventType, InputState, Kind, LineCrossing, ModelRef, Object,
+    Phase, SCHEMA, Severity, Timing, Zones,
 };
 use api::governor::GovernorStep;
 use api::webhooks::WebhookDelivery;
@@ -61,8 +61,8 @@ pub struct NewEvent {
     pub kind: Kind,
     /// How much it matters.
     pub severity: Severity,
-    /// The camera.
-    pub camera: String,
+    /// The camera; `None`: it happened to the device itself.
+    pub camera: Option<String>,
     /// When this happened.
     pub ts: Timestamp,
     /// When the event began.
@@ -80,6 +80,8 @@ pub struct NewEvent {
     pub governor: Option<GovernorStep>,
     /// The crowd.
     pub crowding: Option<CrowdingState>,
+    /// The input.
+    pub input: Option<InputState>,
     /// Why it ended.
     pub end_reason: Option<EndReason>,
     /// The model that saw it.
@@ -111,6 +113,7 @@ impl NewEvent {
             line: new.line,
             governor: new.governor,
             crowding: new.crowding,
+            input: new.input,
             end_reason: new.end_reason,
             model: new.model,
             timing: Timing { sensor_to_publish_ms: None, ..new.timing },
@@ -222,7 +225,7 @@ pub struct EventQuery {
     pub cameras: Option<Vec<String>>,
     /// Only those of this camera.
     pub camera: Option<String>,
-    /// Only those of an object with this label.
+    /// Only those of an object or an input with this label.
     pub label: Option<String>,
     /// Only those about this.
     pub kind: Option<Kind>,
@@ -289,9 +292,9 @@ pub struct CountQuery {
 pub struct Count {
     /// Number of the bucket, from 0.
     pub bucket: u64,
-    /// The camera.
-    pub camera: String,
-    /// Label of the object, where there is one.
+    /// The camera; `None`: of the device itself.
+    pub camera: Option<String>,
+    /// Label of the object or the input, where there is one.
     pub label: Option<String>,
     /// What the events are about.
     pub kind: Kind,

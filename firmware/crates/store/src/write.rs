@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use api::event::{EndReason, Event, Phase, Timing};
+use api::event::{EndReason, Event, InputState, Kind, Phase, Timing};
 use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
 use crate::open::counter;
-use crate::sql::{closing_type, from_column, leaves_open, to_column, word, zones_column};
+use crate::sql::{
+    camera_column, closing_type, from_column, leaves_open, to_column, word, zones_column,
+};
 use crate::types::{CloseReason, NewEvent, OutboxPolicy, OutboxStatus, Stored, TrackLimits};
 
 /// Largest event as JSON. One of a 80-label model with ten zones has 3 KB; a broker takes far
@@ -73,8 +75,8 @@ impl Filling<'_> {
                 word(event.phase),
                 word(event.kind),
                 word(event.event_type),
-                event.camera,
-                event.object.as_ref().map(|object| object.label.as_str()),
+                camera_column(event.camera.as_deref()),
+                event.label(),
                 event.boot_id,
                 i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
                 base::clock::wall().as_millisecond(),
@@ -95,12 +97,15 @@ impl Filling<'_> {
 
     fn note_open(&self, event: &Event, id: &str) -> rusqlite::Result<()> {
         if leaves_open(event.phase, event.end_ts.is_some()) {
+            // An input lasts whether its camera is there or not.
+            let camera = event.camera.as_deref().filter(|_| event.kind != Kind::Input);
+            let camera = camera_column(camera);
             self.connection
                 .prepare_cached(
                     "INSERT INTO open_events (id, camera, first, newest) VALUES (?1, ?2, ?3, ?3)
                      ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
                 )?
-                .execute(params![id, event.camera, to_column(event.seq)])?;
+                .execute(params![id, camera, to_column(event.seq)])?;
         } else {
             self.connection
                 .prepare_cached("DELETE FROM open_events WHERE id = ?1")?
@@ -272,6 +277,7 @@ fn end_of(event: Event, reason: CloseReason) -> NewEvent {
         line: event.line,
         governor: event.governor,
         crowding: event.crowding,
+        input: event.input.map(|input| InputState { active: false, ..input }),
         end_reason: Some(match reason {
             CloseReason::CameraGone => EndReason::CameraGone,
             CloseReason::DaemonRestarted => EndReason::DaemonRestarted,

@@ -149,7 +149,7 @@ fn counts_of_one_bucket_stand_together() {
     let from = Timestamp::UNIX_EPOCH;
     let count = |bucket, camera: &str| store::Count {
         bucket,
-        camera: camera.into(),
+        camera: Some(camera.into()),
         label: None,
         kind: api::event::Kind::Object,
         events: 1,

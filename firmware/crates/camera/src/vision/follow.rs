@@ -1,6 +1,6 @@
 //! What becomes of found objects: tracks, rules, boxes on the picture, and what is told of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::status::Counts;
 use config::CameraConfig;
@@ -67,7 +67,9 @@ impl Follow {
 
     /// Carries on with what was found in `frame`.
     pub(super) fn step(&mut self, frame: &Frame, detections: &[Detection], seen: Seen) {
+        let began = Instant::now();
         let update = self.tracker.step(frame.captured, detections);
+        self.meter.lock().track.record(began.elapsed());
         self.carry_on(frame, &update, seen);
     }
 

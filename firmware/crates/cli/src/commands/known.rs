@@ -7,6 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use super::devices::browse;
+use super::prompt::{asked, secret};
 use super::{say, url_of};
 use crate::args::Target;
 use crate::book::{Book, Known};
@@ -155,25 +156,6 @@ fn basic(user: &str, password: &str) -> String {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// A line that a person types.
-fn asked(question: &str) -> Result<String, CliError> {
-    use std::io::Write;
-    let mut out = std::io::stderr();
-    out.write_all(question.as_bytes()).and_then(|()| out.flush())?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    Ok(line.trim().to_owned())
-}
-
-/// A password: typed unseen on a terminal, else a line of standard input.
-fn secret(question: &str) -> Result<String, CliError> {
-    use std::io::IsTerminal;
-    if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password(question)?);
-    }
-    asked(question)
 }
 
 #[cfg(test)]

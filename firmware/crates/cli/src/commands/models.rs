@@ -1,5 +1,9 @@
 //! `models`: those of the detector.
 
+use std::path::Path;
+use std::time::Duration;
+
+use api::manifest::ModelManifest;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +17,11 @@ use crate::show;
 pub(super) async fn models(client: &Client, what: Option<Models>) -> Result<(), CliError> {
     match what.unwrap_or(Models::List) {
         Models::List => list(client).await,
+        Models::Add { manifest, sha256 } if manifest.contains("://") => {
+            let wanted = json!({ "manifest_url": manifest, "sha256": sha256 });
+            fetched(client, client.ask(Method::POST, "models", Some(&wanted)).await?).await
+        }
+        Models::Add { manifest, .. } => upload(client, Path::new(&manifest)).await,
         Models::Activate { name } => {
             let patch = json!({ "detector": { "model": name } });
             client.ask(Method::PATCH, "settings", Some(&patch)).await?;
@@ -39,4 +48,40 @@ async fn list(client: &Client) -> Result<(), CliError> {
     };
     let rows: Vec<_> = models.as_array().into_iter().flatten().map(row).collect();
     say(&show::table(["NAME", "INPUT", "STATE", "LICENCE"], &rows))
+}
+
+/// Sends the manifest at `path` and the files beside it.
+async fn upload(client: &Client, path: &Path) -> Result<(), CliError> {
+    let read = |path: &Path| {
+        let unread = |source| CliError::File { path: path.to_owned(), what: "read", source };
+        std::fs::read(path).map_err(unread)
+    };
+    let text = read(path)?;
+    let manifest: ModelManifest = toml::from_slice(&text)
+        .map_err(|source| CliError::Manifest { path: path.to_owned(), source: source.into() })?;
+    let param = read(&path.with_file_name(&manifest.param.file))?;
+    let bin = read(&path.with_file_name(&manifest.bin.file))?;
+    let form = [("manifest", text), ("param", param), ("bin", bin)];
+    let added = client.upload("models", &form).await?;
+    say(&format!("{} is on the device", added["name"].as_str().unwrap_or_default()))
+}
+
+/// Waits for the end of `job`, and says what it does.
+async fn fetched(client: &Client, mut job: Value) -> Result<(), CliError> {
+    let mut said = String::new();
+    loop {
+        let state = job["state"].as_str().unwrap_or_default();
+        let stage = format!("{state}: {}", job["stage"].as_str().unwrap_or_default());
+        if stage != said {
+            say(&stage)?;
+            said = stage;
+        }
+        match serde_json::from_value::<api::problem::Problem>(job["problem"].clone()) {
+            Ok(problem) => return Err(CliError::Refused(Box::new(problem))),
+            Err(_) if !["queued", "running"].contains(&state) => return Ok(()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+        let id = job["id"].as_str().unwrap_or_default().to_owned();
+        job = client.get(&format!("jobs/{id}")).await?;
+    }
 }

@@ -17,6 +17,11 @@ pub(super) async fn set(client: &Client, set: &SetArgs) -> Result<(), CliError> 
         path.push_str(&format!("&confirm_within={seconds}"));
     }
     let change = client.ask(Method::PATCH, &path, Some(&patch)).await?;
+    tell(&change, set.dry_run)
+}
+
+/// Says what came of a change.
+pub(super) fn tell(change: &Value, dry_run: bool) -> Result<(), CliError> {
     for one in change["changes"].as_array().into_iter().flatten() {
         let pointer = one["pointer"].as_str().unwrap_or_default();
         say(&format!("{pointer}: {} → {}  ({})", one["before"], one["after"], word(&one["cost"])))?;
@@ -28,7 +33,7 @@ pub(super) async fn set(client: &Client, set: &SetArgs) -> Result<(), CliError> 
             "in force; taken back at {} unless `edgecam confirm` comes",
             word(&change["confirm_by"])
         ),
-        _ if set.dry_run => "nothing was changed: this was a dry run".to_owned(),
+        _ if dry_run => "nothing was changed: this was a dry run".to_owned(),
         status => format!("{status}, revision {}", change["revision"]),
     })
 }

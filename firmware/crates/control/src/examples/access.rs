@@ -161,8 +161,8 @@ fn entry() -> AuditEntry {
 fn certificate() -> Certificate {
     Certificate {
         self_made: true,
-        names: vec!["ec-2437f4.local".into(), "192.168.1.20".into()],
-        issuer: "CN=ec-2437f4.local, O=EdgeCam, made by the device itself".into(),
+        names: vec!["ec-0a1b2c.local".into(), "192.168.1.20".into()],
+        issuer: "CN=ec-0a1b2c.local, O=EdgeCam, made by the device itself".into(),
         not_before: time("2026-06-30T12:00:00Z").unwrap_or_default(),
         not_after: time("2028-10-03T12:00:00Z").unwrap_or_default(),
         sha256: SHA256.into(),

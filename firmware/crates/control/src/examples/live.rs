@@ -59,7 +59,7 @@ fn tracks() -> TrackPage {
 fn timeline() -> Timeline {
     let at = |text| time(text).unwrap_or_default();
     let count = TimelineCount {
-        camera: "front".into(),
+        camera: Some("front".into()),
         label: Some("car".into()),
         kind: Kind::Object,
         events: 17,

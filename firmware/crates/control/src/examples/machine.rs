@@ -70,7 +70,7 @@ fn bodies() -> [(&'static str, Value); 6] {
         ("patch_system", raw!({ "name": patch.name })),
         ("put_network", json(&network().settings)),
         ("put_time", json(&NewTime { zone: Some("Europe/Berlin".into()), servers })),
-        ("reset_system", json(&FactoryReset { confirm: "ec-2437f4".into() })),
+        ("reset_system", json(&FactoryReset { confirm: "ec-0a1b2c".into() })),
         (
             "create_backup",
             json(&NewBackup {
@@ -148,7 +148,7 @@ fn backup() -> Backup {
     Backup {
         id: ID.into(),
         made_at: time("2026-07-01T12:00:00Z").unwrap_or_default(),
-        node: "ec-2437f4".into(),
+        node: "ec-0a1b2c".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         revision: 12,
         users: true,

@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn we_answer_to_our_names_and_addresses_only() {
-        let hosts: Hosts = ["localhost", "ec-2437f4.local"].map(str::to_owned).into();
+        let hosts: Hosts = ["localhost", "ec-0a1b2c.local"].map(str::to_owned).into();
         let uri = Uri::from_static("/");
         for good in [
             "localhost",
             "localhost:8080",
-            "EC-2437F4.local:443",
-            "ec-2437f4.local.",
+            "EC-0A1B2C.local:443",
+            "ec-0a1b2c.local.",
             "192.168.1.20:8080",
             "[::1]:8080",
             "[2001:db8::1]",

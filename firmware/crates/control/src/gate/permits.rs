@@ -126,6 +126,8 @@ pub(crate) const NEEDS: &[(&str, Need)] = &[
     ("list_jobs", Seen(Viewer)),
     ("get_job", Seen(Viewer)),
     ("delete_job", Seen(Operator)),
+    ("get_gpio", Device(Viewer)),
+    ("put_gpio_pin", Device(Operator)),
     ("get_settings", Device(Operator)),
     ("patch_settings", Device(Admin)),
     ("rollback_settings", Device(Admin)),

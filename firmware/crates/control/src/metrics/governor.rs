@@ -40,10 +40,9 @@ impl Scrape {
         &self,
         rows: impl Fn(&GovernorStatus) -> R,
     ) -> Vec<(Labels, T)> {
-        let governors = self
-            .cameras
-            .iter()
-            .filter_map(|(status, _)| Some((&status.id, status.detector.governor.as_ref()?)));
+        let governors = self.cameras.iter().filter_map(|camera| {
+            Some((&camera.status.id, camera.status.detector.governor.as_ref()?))
+        });
         governors
             .flat_map(|(camera, governor)| {
                 rows(governor).into_iter().map(move |(more, value)| {
@@ -78,8 +77,9 @@ const REASONS: [(StepReason, &str); 8] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::resources::System;
-    use api::status::{CameraStats, CameraStatus, DetectorStatus};
+    use api::status::{CameraStatus, DetectorStatus};
+
+    use super::super::CameraScrape;
 
     #[test]
     fn the_words_are_those_of_the_api() {
@@ -104,16 +104,9 @@ mod tests {
             detector: DetectorStatus { governor, ..DetectorStatus::default() },
             ..CameraStatus::default()
         };
-        let stats = CameraStats::default;
-        let cameras =
-            vec![(of("front", Some(Box::new(governor))), stats()), (of("yard", None), stats())];
-        let scrape = Scrape {
-            system: System::default(),
-            ready: true,
-            cameras,
-            newest_seq: None,
-            webhooks: Vec::new(),
-        };
+        let camera = |status| CameraScrape { status, ..CameraScrape::default() };
+        let cameras = vec![camera(of("front", Some(Box::new(governor)))), camera(of("yard", None))];
+        let scrape = Scrape { ready: true, cameras, ..Scrape::default() };
         let page = scrape.page().unwrap();
         for line in [
             r#"edgecam_camera_governor_level{camera="front"} 2.0"#,

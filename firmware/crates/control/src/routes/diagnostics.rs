@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use crate::openapi::Unavailable;
 use crate::patch::json;
-use crate::ports::{LogQuery, Ports};
+use crate::ports::LogQuery;
 use crate::problem::Failure;
 use crate::routes::{device, health};
+use crate::state::App;
 
 /// Lines of the log in the file.
 const LINES: usize = 5_000;
@@ -42,10 +43,11 @@ const REVISIONS: usize = 20;
         (status = 503, response = Unavailable),
     )
 )]
-pub(crate) async fn get(State(ports): State<Ports>) -> Result<impl IntoResponse, Failure> {
-    let files = files(&ports).await?;
+pub(crate) async fn get(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
+    let files = files(&app).await?;
     let now = base::clock::wall();
-    let name = format!("edgecam-{}-{}", ports.system.system().node, now.strftime("%Y%m%dT%H%M%SZ"));
+    let name =
+        format!("edgecam-{}-{}", app.ports.system.system().node, now.strftime("%Y%m%dT%H%M%SZ"));
     let folder = name.clone();
     let packed = tokio::task::spawn_blocking(move || pack(&folder, &files, now)).await;
     let packed = packed.map_err(io::Error::other).and_then(|packed| packed);
@@ -62,7 +64,8 @@ pub(crate) async fn get(State(ports): State<Ports>) -> Result<impl IntoResponse,
 }
 
 /// Names and contents. What cannot be had says why in its place.
-async fn files(ports: &Ports) -> Result<Vec<(String, String)>, Failure> {
+async fn files(app: &App) -> Result<Vec<(String, String)>, Failure> {
+    let ports = &app.ports;
     let in_force = ports.settings.in_force();
     let settings = json(&config::redact(&in_force.settings));
     let made = config::redact_tree("", &in_force.made);
@@ -100,7 +103,7 @@ async fn files(ports: &Ports) -> Result<Vec<(String, String)>, Failure> {
     let mut files: Vec<_> =
         files.into_iter().map(|(name, value)| (name.to_owned(), format!("{value:#}\n"))).collect();
     files.push(("log.jsonl".to_owned(), lines.join("\n") + "\n"));
-    files.push(("metrics.txt".to_owned(), health::page(ports).await.unwrap_or_default()));
+    files.push(("metrics.txt".to_owned(), health::page(app).await.unwrap_or_default()));
     files.extend(ports.machine.facts().await.unwrap_or_default());
     Ok(files)
 }

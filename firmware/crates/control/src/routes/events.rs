@@ -1,5 +1,6 @@
 //! Stored announcements, page by page.
 
+use access::Principal;
 use api::event::{Event, Kind, Phase};
 use api::problem::FieldProblem;
 use api::resources::EventPage;
@@ -42,7 +43,7 @@ pub(crate) struct EventsQuery {
     /// Only announcements of this camera.
     #[param(example = "front", nullable = false)]
     camera: Option<String>,
-    /// Only announcements of objects of this class.
+    /// Only announcements of objects of this class, or of inputs with this label.
     #[param(example = "car", nullable = false)]
     label: Option<String>,
     /// Only announcements about this.
@@ -194,10 +195,15 @@ pub(crate) async fn get(
     Caller(caller): Caller,
     PathName(id): PathName,
 ) -> Result<Json<Event>, Failure> {
-    let newest = ports.events.newest(&id).await?.filter(|event| caller.sees(&event.camera));
+    let newest = ports.events.newest(&id).await?.filter(|event| sees(&caller, event));
     let missing = || {
         let detail = format!("there is no event \"{id}\"; it may be too old to be kept");
         Failure::of(ErrorKind::NotFound, detail)
     };
     Ok(Json(newest.ok_or_else(missing)?))
+}
+
+/// Whether `caller` sees what `event` is of: one of their cameras, or with all of them the device.
+fn sees(caller: &Principal, event: &Event) -> bool {
+    event.camera.as_ref().map_or_else(|| caller.sees_all(), |camera| caller.sees(camera))
 }

@@ -7,9 +7,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use base::error::ErrorKind;
 
-use crate::metrics::{OPEN_METRICS, Scrape};
+use crate::metrics::{CameraScrape, OPEN_METRICS, Scrape};
 use crate::ports::Ports;
 use crate::problem::Failure;
+use crate::state::App;
 
 /// Whether the process lives
 ///
@@ -62,20 +63,25 @@ pub(crate) async fn readyz(State(ports): State<Ports>) -> impl IntoResponse {
         example = "# HELP edgecam_camera_fps Frames per second from the source.\n# TYPE edgecam_camera_fps gauge\nedgecam_camera_fps{camera=\"front\"} 25.0\n# EOF\n"
     ))
 )]
-pub(crate) async fn metrics(State(ports): State<Ports>) -> Result<impl IntoResponse, Failure> {
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page(&ports).await?))
+pub(crate) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], page(&app).await?))
 }
 
 /// The metrics as text.
-pub(crate) async fn page(ports: &Ports) -> Result<String, Failure> {
+pub(crate) async fn page(app: &App) -> Result<String, Failure> {
+    let ports = &app.ports;
     let cameras = ports.cameras.list().into_iter().map(|status| {
         let stats = ports.cameras.stats(&status.id).unwrap_or_default();
-        (status, stats)
+        let times = ports.cameras.times(&status.id);
+        CameraScrape { status, stats, times }
     });
     let scrape = Scrape {
         cameras: cameras.collect(),
         system: ports.system.system(),
         ready: ports.system.readiness().ready,
+        pins: ports.gpio.status().pins,
+        answered: app.answered.read(),
+        following: app.following(),
         newest_seq: ports.events.bounds().await.ok().map(|bounds| bounds.newest),
         webhooks: ports.webhooks.list().unwrap_or_default(),
     };

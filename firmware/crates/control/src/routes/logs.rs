@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use api::problem::FieldProblem;
-use api::system::{LogLevel, LogLine, LogLines};
+use api::system::{LogLevel, LogLines, LogMessage};
 use axum::Json;
 use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -17,6 +17,7 @@ use crate::extract::QueryOf;
 use crate::openapi::{Conflict, Invalid, Malformed, Unavailable};
 use crate::ports::{LogQuery, LogSource, Ports};
 use crate::problem::Failure;
+use crate::routes::seq::Seq;
 use crate::state::App;
 
 /// Lines where no limit is asked for, and the most.
@@ -39,22 +40,23 @@ pub(crate) enum Source {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LogParameters {
-    /// Whose log: EdgeCam's own since the daemon started, or the whole system's, where it keeps one.
-    #[param(inline, nullable = false, default = "edgecam")]
+    /// Whose log: EdgeCam's own since the daemon started, which is the default, or the whole system's, where
+    /// it keeps one.
+    #[param(inline, nullable = false)]
     source: Option<Source>,
     /// Only of this unit: `edgecamd`, or a program that it runs; in the system's log `kernel` or the name
     /// of a unit.
     #[param(example = "mediamtx", nullable = false)]
     unit: Option<String>,
-    /// Only lines at least so grave.
-    #[param(inline, nullable = false, default = "debug")]
+    /// Only lines at least so grave. Default: `debug`, all of them.
+    #[param(inline, nullable = false)]
     level: Option<LogLevel>,
     /// Only lines from then on.
     #[param(format = DateTime, nullable = false, example = "2026-07-01T12:00:00Z")]
     since: Option<String>,
     /// Only lines with a greater `seq`.
-    #[param(minimum = 0, nullable = false)]
-    after_seq: Option<u64>,
+    #[param(value_type = u64, minimum = 0, maximum = 9_007_199_254_740_991_u64, required = false)]
+    after_seq: Option<Seq>,
     /// Most lines: the newest.
     #[param(minimum = 1, maximum = 2000, default = 200, nullable = false)]
     limit: Option<u32>,
@@ -91,7 +93,7 @@ impl LogParameters {
             unit: self.unit,
             level: self.level.unwrap_or(LogLevel::Debug),
             since,
-            after: self.after_seq.unwrap_or(0),
+            after: self.after_seq.map_or(0, |Seq(seq)| seq),
             limit: limit as usize,
         })
     }
@@ -138,7 +140,7 @@ pub(crate) async fn get(
         (
             status = 200,
             description = "The stream. The data of each event is a `LogLine`.",
-            body = LogLine,
+            body = LogMessage,
             content_type = "text/event-stream",
         ),
         (status = 400, response = Malformed),

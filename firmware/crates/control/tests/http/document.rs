@@ -156,6 +156,7 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{token}", "none")
             .replace("{zone}", "door")
             .replace("{line}", "gate")
+            .replace("{pin}", "lamp")
             .replace("{mask}", "house")
             .replace("{code}", "disk_full");
         // An empty patch changes nothing; a patch of WHEP is none of these.

@@ -1,5 +1,7 @@
 //! Ports that live in memory.
 
+mod event;
+mod gpio;
 pub(crate) mod hooks;
 mod machine;
 mod settings;
@@ -12,9 +14,9 @@ use std::sync::{Arc, Mutex};
 use access::{Access, Principal};
 use api::access::{AuditEntry, NewToken, Role};
 use api::capabilities::{CameraCapabilities, CameraLatency, EncoderOption};
-use api::event::{Event, EventType, Kind, Object, Phase, SCHEMA, Severity, Timing, Zones};
+use api::event::Event;
 use api::resources::{Check, ChildStatus, MqttStatus, Readiness, Stream, System};
-use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles};
+use api::status::{CameraPhase, CameraStats, CameraStatus, Quantiles, StageTimes};
 use base::error::ErrorKind;
 use edgecam_control::ports::{
     Answer, Audit, Cameras, ChangeRequest, EventOrder, EventQuery, Events, InForce, SeqBounds,
@@ -27,6 +29,7 @@ use tempfile::TempDir;
 use tokio::sync::broadcast;
 
 use crate::work::Work;
+use event::event;
 
 /// The first user and their password.
 pub(crate) const OWNER: &str = "owner";
@@ -62,6 +65,7 @@ pub(crate) struct Fake {
     pub(crate) watching: watching::Watching,
     pub(crate) work: Work,
     pub(crate) hooks: hooks::Hooks,
+    pub(crate) gpio: gpio::Pins,
 }
 
 impl Fake {
@@ -99,6 +103,7 @@ impl Fake {
             watching: watching::Watching::default(),
             work: Work::default(),
             hooks: hooks::Hooks::default(),
+            gpio: gpio::Pins::default(),
         })
     }
 
@@ -120,6 +125,7 @@ impl Fake {
             jobs: self.clone(),
             webhooks: self.clone(),
             mqtt: self.clone(),
+            gpio: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,
@@ -194,44 +200,6 @@ impl Fake {
     }
 }
 
-fn event(seq: u64, camera: &str, label: &str) -> Event {
-    let ts = "2026-07-01T12:00:00Z".parse().unwrap();
-    Event {
-        schema: SCHEMA.into(),
-        // Two announcements share an event.
-        id: ulid::Ulid::from(u128::from(seq / 2)),
-        seq,
-        boot_id: "boot".into(),
-        replayed: false,
-        phase: if seq.is_multiple_of(2) { Phase::New } else { Phase::End },
-        event_type: if seq.is_multiple_of(2) { EventType::ObjectNew } else { EventType::ObjectEnd },
-        kind: Kind::Object,
-        severity: Severity::Detection,
-        node: "ec-1".into(),
-        camera: camera.into(),
-        ts,
-        start_ts: ts,
-        end_ts: None,
-        object: Some(Object {
-            track_id: ulid::Ulid::from(u128::from(seq / 2)),
-            label: label.into(),
-            score: 0.5,
-            top_score: 0.5,
-            r#box: [0.1, 0.1, 0.2, 0.2],
-            stationary: false,
-            velocity: [0.0, 0.0],
-            age_ms: 0,
-        }),
-        zones: Zones::default(),
-        line: None,
-        governor: None,
-        crowding: None,
-        end_reason: None,
-        model: None,
-        timing: Timing::default(),
-    }
-}
-
 impl Cameras for Fake {
     fn list(&self) -> Vec<CameraStatus> {
         let status = |id: &String| CameraStatus {
@@ -261,6 +229,12 @@ impl Cameras for Fake {
         let sensor_to_stored = Quantiles { p50_ms: 40.0, p95_ms: 55.0, max_ms: 96.0 };
         let one = CameraLatency { sensor_to_stored, ..CameraLatency::default() };
         self.in_force().settings.cameras.contains_key(camera).then_some(one)
+    }
+
+    fn times(&self, _: &str) -> Vec<StageTimes> {
+        let mut counts = vec![0; base::histogram::COUNTS];
+        (counts[5], counts[15]) = (2, 1);
+        vec![StageTimes { stage: "infer".into(), counts, sum_s: 20.5 }]
     }
 
     fn restart<'a>(&'a self, camera: &'a str, by: &'a str) -> Answer<'a, ()> {

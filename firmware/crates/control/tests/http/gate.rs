@@ -47,7 +47,7 @@ fn operations(camera: &str) -> Vec<(String, Method, String)> {
         let path = path.replace("{user}", "nobody").replace("{token}", "none");
         let path = path.replace("{id}", "none").replace("{name}", "none");
         let path = path.replace("{zone}", "door").replace("{line}", "gate");
-        let path = path.replace("{mask}", "house");
+        let path = path.replace("{mask}", "house").replace("{pin}", "none");
         for (method, operation) in item.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap().to_owned();
             all.push((id, method.to_uppercase().parse().unwrap(), path.clone()));

@@ -88,6 +88,7 @@ impl OverlayHook {
         });
         let took = began.elapsed();
         self.shared.counters.overlay_nanos.add_time(took);
+        self.shared.counters.overlay_times.add(took);
         self.shared.counters.overlay_max_nanos.raise_to(nanos(took));
     }
 

@@ -70,7 +70,7 @@ fn event(seq: u64, boot_id: &str) -> Event {
         kind: Kind::Object,
         severity: Severity::Detection,
         node: "ec-test".to_owned(),
-        camera: "front".to_owned(),
+        camera: Some("front".to_owned()),
         ts: now,
         start_ts: now,
         end_ts: None,
@@ -88,6 +88,7 @@ fn event(seq: u64, boot_id: &str) -> Event {
         line: None,
         governor: None,
         crowding: None,
+        input: None,
         end_reason: None,
         model: None,
         timing: Timing {

@@ -1,7 +1,7 @@
 //! Events whose camera or daemon died are ended.
 
-use api::event::{EventType, Kind, Phase};
-use edgecam_store::{CloseReason, NewEvent};
+use api::event::{EventType, InputState, Kind, Phase};
+use edgecam_store::{CloseReason, CountQuery, EventQuery, NewEvent};
 
 use crate::support::{event, open, seqs, whole};
 
@@ -61,5 +61,45 @@ async fn an_event_that_has_its_end_from_the_beginning_is_never_open() {
     crossing.end_ts = Some(crossing.ts);
     store.append(crossing).await.unwrap();
     assert!(store.open_events(None).await.unwrap().is_empty());
+    threads.stop().await;
+}
+
+#[tokio::test]
+async fn an_input_of_the_device_lasts_without_a_camera_and_ends_with_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, threads) = open(dir.path());
+    let bell = |camera: Option<&str>| {
+        let label = "doorbell".to_owned();
+        let input = InputState { label, active: true, ..InputState::default() };
+        let camera = camera.map(str::to_owned);
+        let (kind, event_type) = (Kind::Input, EventType::InputOn);
+        let new = event("front", Phase::New);
+        NewEvent { camera, kind, event_type, input: Some(input), object: None, ..new }
+    };
+    store.append_all(vec![bell(None), bell(Some("front"))]).await.unwrap();
+    let gone = store.close_open(Some("front"), CloseReason::CameraGone).await.unwrap();
+    assert!(gone.is_empty(), "it is pressed whether its camera is there or not");
+    let label = Some("doorbell".to_owned());
+    let query = EventQuery { label, ..EventQuery::default() };
+    let found = store.events(query.clone()).await.unwrap();
+    let cameras: Vec<_> = found.iter().map(|event| event.camera.as_deref()).collect();
+    assert_eq!(cameras, [None, Some("front")]);
+    let counts = CountQuery {
+        from: found[0].ts - jiff::SignedDuration::from_secs(60),
+        to: found[0].ts + jiff::SignedDuration::from_secs(60),
+        bucket: std::time::Duration::from_secs(120),
+        cameras: None,
+        label: None,
+        kind: None,
+    };
+    let counts = store.counts(counts).await.unwrap();
+    let cameras: Vec<_> = counts.iter().map(|count| count.camera.as_deref()).collect();
+    assert_eq!(cameras, [None, Some("front")]);
+
+    store.close_open(None, CloseReason::DaemonRestarted).await.unwrap();
+    let ends = store.events(EventQuery { after_seq: Some(2), ..query }).await.unwrap();
+    assert_eq!(ends.len(), 2);
+    assert!(ends.iter().all(|end| end.event_type == EventType::InputOff));
+    assert!(ends.iter().all(|end| !end.input.as_ref().unwrap().active));
     threads.stop().await;
 }

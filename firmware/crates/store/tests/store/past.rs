@@ -129,7 +129,8 @@ async fn events_are_counted_once_each_by_bucket_camera_label_and_kind() {
         let counts = store.counts(query.clone()).await.unwrap();
         let row = |count: &edgecam_store::Count| {
             let label = count.label.as_deref().unwrap_or("-");
-            format!("{} {} {label} {:?} {}", count.bucket, count.camera, count.kind, count.events)
+            let camera = count.camera.as_deref().unwrap_or("-");
+            format!("{} {camera} {label} {:?} {}", count.bucket, count.kind, count.events)
         };
         counts.iter().map(row).collect::<Vec<_>>()
     };

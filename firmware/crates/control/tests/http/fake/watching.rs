@@ -162,7 +162,7 @@ impl Past for Fake {
 
     fn counts(&self, query: CountQuery) -> Answer<'_, Vec<TimelineBucket>> {
         let kind = api::event::Kind::Object;
-        let count = TimelineCount { camera: "front".into(), label: None, kind, events: 3 };
+        let count = TimelineCount { camera: Some("front".into()), label: None, kind, events: 3 };
         let bucket = TimelineBucket { from: query.from, counts: vec![count] };
         *self.watching.counts.lock().unwrap() = Some(query);
         async { Ok(vec![bucket]) }.boxed()
