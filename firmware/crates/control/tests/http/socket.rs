@@ -110,6 +110,23 @@ async fn news_come_by_topic_and_camera_with_how_many_were_missed() {
 }
 
 #[tokio::test]
+async fn a_camera_that_comes_later_is_followed_by_who_follows_all() {
+    let server = Server::start().await;
+    let watching = &server.fake.watching;
+    let mut socket = Socket::open(&server, "?topics=tracks").await;
+    socket.subscribed().await;
+    let before = watching.followed();
+    let json = [("content-type", "application/json")];
+    let gate = json!({ "id": "gate", "settings": {} }).to_string();
+    let made = soon(server.send(Method::POST, "/api/v1/cameras", &json, &gate)).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    watching.turnover.send_replace(());
+    until("the new one is followed", || watching.followed() == before + 1).await;
+    watching.news("gate", 1);
+    assert!(matches!(socket.next().await, Ok(LiveMessage::News(news)) if news.camera.as_deref() == Some("gate")));
+}
+
+#[tokio::test]
 async fn jobs_are_told_as_they_change_to_those_who_see_them() {
     let mut server = Server::start().await;
     let owner = server.fake.access().recognise(server.token.as_deref().unwrap()).unwrap().unwrap();

@@ -10,7 +10,7 @@ use edgecam_control::ports::{
     Answer, Bytes, CountQuery, Live, LiveItem, LiveSource, MediaFile, Past, SettingsPort,
     TrackQuery, TracksFound, Viewer, Viewing, Whep,
 };
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, unfold};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 
@@ -29,6 +29,8 @@ pub(crate) struct Watching {
     pub(crate) asked: Mutex<Vec<String>>,
     /// What is followed, by topic and camera.
     sources: Mutex<Vec<((LiveTopic, String), Source)>>,
+    /// Says that cameras came or went.
+    pub(crate) turnover: watch::Sender<()>,
     /// The newest question for the past.
     pub(crate) tracks: Mutex<Option<TrackQuery>>,
     pub(crate) counts: Mutex<Option<CountQuery>>,
@@ -150,7 +152,9 @@ impl Live for Fake {
     }
 
     fn turnover(&self) -> BoxStream<'static, ()> {
-        futures::stream::pending().boxed()
+        let changes = self.watching.turnover.subscribe();
+        unfold(changes, async |mut changes| changes.changed().await.ok().map(|()| ((), changes)))
+            .boxed()
     }
 }
 
