@@ -9,11 +9,12 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::gate::Peer;
-use crate::patch::pointer;
+use crate::patch::{self, join, pointer};
 use crate::problem::{Failure, Fault};
 
 /// Media type of an RFC 7396 merge patch.
@@ -99,13 +100,20 @@ impl<S: Sync> FromRequestParts<S> for ReachedAs {
 /// A body that is a `T` in JSON.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Serialize> FromRequest<S> for JsonBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let value = json(request, state, &["application/json"]).await?;
-        match serde_path_to_error::deserialize(&value) {
-            Ok(value) => Ok(Self(value)),
+        match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(body) => match list_for_object(&value, &patch::json(&body), "") {
+                None => Ok(Self(body)),
+                Some(pointer) => {
+                    let detail = "must be an object, not a list".to_owned();
+                    let errors = vec![FieldProblem { pointer, detail }];
+                    Err(Failure::input("a field is wrong; nothing was changed", errors))
+                }
+            },
             Err(error) => {
                 let pointer = pointer(error.path());
                 // What serde says may cite the value, and that may be a secret.
@@ -116,6 +124,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
                 Err(Failure::input("a field is wrong; nothing was changed", errors))
             }
         }
+    }
+}
+
+/// Where `given` has a list for what is an object: serde reads the fields of a struct from a list as
+/// well, which no document says.
+fn list_for_object(given: &Value, meant: &Value, at: &str) -> Option<String> {
+    match (given, meant) {
+        (Value::Array(_), Value::Object(_)) => Some(at.to_owned()),
+        (Value::Array(given), Value::Array(meant)) => {
+            let pairs = given.iter().zip(meant).enumerate();
+            pairs.into_iter().find_map(|(n, (given, meant))| {
+                list_for_object(given, meant, &join(at, &n.to_string()))
+            })
+        }
+        (Value::Object(given), Value::Object(meant)) => given.iter().find_map(|(key, given)| {
+            list_for_object(given, meant.get(key)?, &join(at, key))
+        }),
+        _ => None,
     }
 }
 
@@ -199,4 +225,21 @@ pub(crate) async fn body<S: Send + Sync>(
         };
         Failure::new(fault, detail)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::list_for_object;
+
+    #[test]
+    fn a_list_where_an_object_belongs_is_found_however_deep_it_lies() {
+        let meant = json!({ "filter": { "zones": [] }, "rules": [{ "a": 1 }, { "a": 1 }], "note": null });
+        let found = |given| list_for_object(&given, &meant, "");
+        assert_eq!(found(json!({ "filter": { "zones": ["door"] }, "rules": [{ "a": 1 }] })), None);
+        assert_eq!(found(json!({ "filter": [null] })).as_deref(), Some("/filter"));
+        assert_eq!(found(json!({ "rules": [{ "a": 1 }, [1]] })).as_deref(), Some("/rules/1"));
+        assert_eq!(found(json!([])).as_deref(), Some(""));
+    }
 }
