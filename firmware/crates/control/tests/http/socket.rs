@@ -118,7 +118,7 @@ async fn a_camera_that_comes_later_is_followed_by_who_follows_all() {
     let before = watching.followed();
     let json = [("content-type", "application/json")];
     let gate = json!({ "id": "gate", "settings": {} }).to_string();
-    let made = soon(server.send(Method::POST, "/api/v1/cameras", &json, &gate)).await;
+    let made = soon(server.ask(Method::POST, "/api/v1/cameras", &json, gate)).await;
     assert_eq!(made.status, StatusCode::CREATED);
     watching.turnover.send_replace(());
     until("the new one is followed", || watching.followed() == before + 1).await;
