@@ -138,9 +138,9 @@ fn list_for_object(given: &Value, meant: &Value, at: &str) -> Option<String> {
                 list_for_object(given, meant, &join(at, &n.to_string()))
             })
         }
-        (Value::Object(given), Value::Object(meant)) => given.iter().find_map(|(key, given)| {
-            list_for_object(given, meant.get(key)?, &join(at, key))
-        }),
+        (Value::Object(given), Value::Object(meant)) => given
+            .iter()
+            .find_map(|(key, given)| list_for_object(given, meant.get(key)?, &join(at, key))),
         _ => None,
     }
 }
@@ -235,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_list_where_an_object_belongs_is_found_however_deep_it_lies() {
-        let meant = json!({ "filter": { "zones": [] }, "rules": [{ "a": 1 }, { "a": 1 }], "note": null });
+        let meant =
+            json!({ "filter": { "zones": [] }, "rules": [{ "a": 1 }, { "a": 1 }], "note": null });
         let found = |given| list_for_object(&given, &meant, "");
         assert_eq!(found(json!({ "filter": { "zones": ["door"] }, "rules": [{ "a": 1 }] })), None);
         assert_eq!(found(json!({ "filter": [null] })).as_deref(), Some("/filter"));

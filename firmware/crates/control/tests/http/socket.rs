@@ -123,7 +123,9 @@ async fn a_camera_that_comes_later_is_followed_by_who_follows_all() {
     watching.turnover.send_replace(());
     until("the new one is followed", || watching.followed() == before + 1).await;
     watching.news("gate", 1);
-    assert!(matches!(socket.next().await, Ok(LiveMessage::News(news)) if news.camera.as_deref() == Some("gate")));
+    assert!(
+        matches!(socket.next().await, Ok(LiveMessage::News(news)) if news.camera.as_deref() == Some("gate"))
+    );
 }
 
 #[tokio::test]
