@@ -57,14 +57,20 @@ impl Socket {
 
     /// The next message; the code of its end.
     async fn next(&mut self) -> Result<LiveMessage, Option<CloseCode>> {
-        loop {
-            match soon(self.0.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code)),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(None),
+        // Pings come for as long as the socket lives.
+        soon(async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Ok(serde_json::from_str(&text).unwrap());
+                    }
+                    Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code)),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return Err(None),
+                }
             }
-        }
+        })
+        .await
     }
 
     async fn subscribed(&mut self) -> LiveSubscription {
@@ -240,7 +246,8 @@ async fn a_socket_ends_with_the_way_in_with_its_client_and_with_the_daemon() {
     until("one that never answers is left", || server.fake.watching.followed() == 0).await;
     drop(silent);
     let mut guard = Socket::open(&server, "").await;
-    let id = server.fake.access().tokens(&owner).unwrap().last().unwrap().id.to_string();
+    let tokens = server.fake.access().tokens(&owner).unwrap();
+    let id = tokens.iter().find(|one| one.grant.role == Role::Viewer).unwrap().id.to_string();
     server.fake.access().remove_token(&owner, &id).await.unwrap();
     assert_eq!(guard.next().await.unwrap_err(), Some(CloseCode::Policy), "its token was revoked");
 
