@@ -44,7 +44,7 @@ lint: ## formatting, clippy, dependencies and scripts; no tests
 	@firmware/setup/setup.sh test
 	@firmware/setup/check.sh lint
 
-bench: ## measure: inference, overlay, the whole pipeline, event latency, memory
+bench: ## measure: inference, overlay, the whole pipeline, load on the API, event latency, memory
 	@firmware/setup/setup.sh test
 	@cargo bench $(LOCKED) --workspace --bench '*'
 
