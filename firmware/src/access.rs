@@ -1,6 +1,7 @@
 //! Who may come in, and under which names: opens the users and the certificate of the data folder.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use ::access::Access;
 use anyhow::Context;
@@ -9,13 +10,20 @@ use control::Certificates;
 
 use crate::node;
 
+/// The environment variable with the file that shows the claim code as well: on the appliance one on the
+/// boot partition, which every computer reads.
+const CLAIM_FILE: &str = "EDGECAM_CLAIM_FILE";
+
 /// Users, tokens and sessions, and the certificate where HTTPS is served.
 ///
 /// # Errors
 /// When the data folder cannot be written.
 pub(crate) fn open(config: &Config) -> anyhow::Result<(Access, Option<Certificates>)> {
     let folder = &config.data.dir;
-    let access = Access::open(folder).context("opening the users of this device")?;
+    // No setting: whoever may change those must not write files anywhere.
+    let shown = std::env::var_os(CLAIM_FILE).map(PathBuf::from);
+    let access = Access::open_showing_code(folder, shown.as_deref());
+    let access = access.context("opening the users of this device")?;
     let certificates = match config.api.tls_listen {
         Some(_) => {
             let addresses = ["127.0.0.1", "::1"].map(str::to_owned);

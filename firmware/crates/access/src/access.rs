@@ -71,13 +71,26 @@ impl Access {
     /// When the folder cannot be written. A damaged file is no error here: nobody comes in, and every
     /// try says why.
     pub fn open(folder: &Path) -> Result<Self, AccessError> {
-        let folder = Folder::new(folder);
+        Self::open_showing_code(folder, None)
+    }
+
+    /// The same; the claim code is written to the file `shown` as well, such as one on a partition that
+    /// an owner can read, and taken away there when the device is claimed.
+    ///
+    /// # Errors
+    /// As of [`Self::open`]. That `shown` cannot be written is none.
+    pub fn open_showing_code(folder: &Path, shown: Option<&Path>) -> Result<Self, AccessError> {
+        let folder = Folder::new(folder).showing_code(shown);
         let book = folder.book();
         if let Err(error) = &book {
             tracing::error!(%error, "nobody can sign in");
         }
         let unclaimed = book.as_ref().is_ok_and(|book| book.users.is_empty());
         let code = if unclaimed { Some(folder.claim_code()?) } else { None };
+        if book.as_ref().is_ok_and(|book| !book.users.is_empty()) {
+            // One that a power cut left behind.
+            folder.forget_claim_code();
+        }
         Ok(Self(Arc::new(Inner {
             folder,
             book: RwLock::new(book.map(Arc::new)),

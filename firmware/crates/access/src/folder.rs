@@ -17,16 +17,25 @@ const CODE: &str = "claim-code";
 
 /// The folder they lie in.
 #[derive(Clone, Debug)]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Where the claim code is written as well.
+    shown: Option<PathBuf>,
+}
 
 impl Folder {
     pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self { path: path.to_owned(), shown: None }
+    }
+
+    /// The same; the claim code is written to the file `shown` as well.
+    pub(crate) fn showing_code(self, shown: Option<&Path>) -> Self {
+        Self { shown: shown.map(Path::to_owned), ..self }
     }
 
     /// The book; an empty one where there is none yet.
     pub(crate) fn book(&self) -> Result<Book, AccessError> {
-        let path = self.0.join(BOOK);
+        let path = self.path.join(BOOK);
         let damaged = |reason: String| AccessError::Damaged { path: path.clone(), reason };
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -44,37 +53,53 @@ impl Folder {
 
     /// Puts `book` in the place of the one before. Blocks until it is on the disk.
     pub(crate) fn keep(&self, book: &Book) -> Result<(), AccessError> {
-        let path = self.0.join(BOOK);
+        let path = self.path.join(BOOK);
         let text = serde_json::to_vec(book).map_err(|error| stored(&path, error.into()))?;
         LocalDisk.replace(&path, &text, SECRET).map_err(|error| stored(&path, error))
     }
 
     /// The code of an earlier start, or a new one.
     pub(crate) fn claim_code(&self) -> Result<String, AccessError> {
-        let path = self.0.join(CODE);
-        if let Ok(code) = std::fs::read_to_string(&path)
-            && code.trim().len() >= 10
-        {
-            return Ok(code.trim().to_owned());
+        let path = self.path.join(CODE);
+        let known = std::fs::read_to_string(&path).ok();
+        let known = known.map(|code| code.trim().to_owned()).filter(|code| code.len() >= 10);
+        let code = match known {
+            Some(code) => code,
+            None => {
+                let code = claim::new();
+                let written = LocalDisk.replace(&path, line(&code).as_bytes(), SECRET);
+                written.map_err(|error| stored(&path, error))?;
+                code
+            }
+        };
+        self.show(&code);
+        Ok(code)
+    }
+
+    /// Writes `code` where it is to be shown. Elsewhere it is shown all the same.
+    fn show(&self, code: &str) {
+        let Some(path) = &self.shown else { return };
+        if let Err(error) = LocalDisk.replace(path, line(code).as_bytes(), SECRET) {
+            tracing::warn!(%error, path = %path.display(), "the claim code cannot be written here");
         }
-        let code = claim::new();
-        let line = format!("{code}\n");
-        let written = LocalDisk.replace(&path, line.as_bytes(), SECRET);
-        written.map(|()| code).map_err(|error| stored(&path, error))
     }
 
     /// Takes a code that was used away. One that stays is told only: it opens nothing any more.
     pub(crate) fn forget_claim_code(&self) {
-        let path = self.0.join(CODE);
-        if let Err(error) = std::fs::remove_file(&path) {
-            tracing::warn!(%error, path = %path.display(), "the used code cannot be removed");
+        for path in [&self.path.join(CODE)].into_iter().chain(&self.shown) {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, path = %path.display(), "the used code cannot be removed");
+                }
+                _ => {}
+            }
         }
     }
 
     /// Takes both away.
     pub(crate) fn empty(&self) -> Result<(), AccessError> {
         for name in [BOOK, CODE] {
-            let path = self.0.join(name);
+            let path = self.path.join(name);
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(stored(&path, error));
@@ -87,8 +112,12 @@ impl Folder {
 
     /// What a failure of keeping the book is called.
     pub(crate) fn not_kept(&self, source: io::Error) -> AccessError {
-        stored(&self.0.join(BOOK), source)
+        stored(&self.path.join(BOOK), source)
     }
+}
+
+fn line(code: &str) -> String {
+    format!("{code}\n")
 }
 
 fn stored(path: &Path, source: io::Error) -> AccessError {

@@ -53,6 +53,24 @@ async fn a_new_device_is_claimed_once_by_its_code_and_by_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_code_is_shown_in_another_place_too_until_it_is_used() {
+    let [folder, card] = [folder(), folder()];
+    let shown = card.path().join("claim-code.txt");
+    let read = || std::fs::read_to_string(&shown).ok();
+    let open = || Access::open_showing_code(folder.path(), Some(&shown)).unwrap();
+    let access = open();
+    let code = access.claim_code().unwrap();
+    assert_eq!(read(), Some(format!("{code}\n")));
+    access.claim(&code, "owner", &PASSWORD.into(), HOME).await.unwrap();
+    assert_eq!(read(), None);
+    std::fs::write(&shown, "left behind").unwrap();
+    assert!(open().is_claimed());
+    assert_eq!(read(), None, "a power cut leaves no code behind");
+    let nowhere = Access::open_showing_code(card.path(), Some(&shown.join("not/there"))).unwrap();
+    assert!(nowhere.claim_code().is_some(), "it is shown elsewhere all the same");
+}
+
+#[tokio::test]
 async fn two_claims_at_once_make_one_owner() {
     let folder = folder();
     let access = open(&folder);
