@@ -22,7 +22,7 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<(Access, Option<Certificat
     let folder = &config.data.dir;
     // No setting: whoever may change those must not write files anywhere.
     let shown = std::env::var_os(CLAIM_FILE).map(PathBuf::from);
-    let access = Access::open_showing_code(folder, shown.as_deref());
+    let access = Access::open(folder, shown.as_deref());
     let access = access.context("opening the users of this device")?;
     let certificates = match config.api.tls_listen {
         Some(_) => {

@@ -17,7 +17,7 @@ struct Site {
 impl Site {
     fn unclaimed() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let access = Access::open(folder.path()).unwrap();
+        let access = Access::open(folder.path(), None).unwrap();
         let (secret, key) = (ControlSecret::random().unwrap(), PublishKey::random().unwrap());
         Self { door: Door::new(access.clone(), secret, key), access, _folder: folder }
     }

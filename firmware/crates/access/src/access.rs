@@ -65,32 +65,19 @@ pub struct NewSession {
 }
 
 impl Access {
-    /// Reads what is kept in `folder`; a new device gets a claim code.
+    /// Reads what is kept in `folder`; a new device gets a claim code, which is in the file `shown` as well
+    /// until it is used, if that can be written.
     ///
     /// # Errors
     /// When the folder cannot be written. A damaged file is no error here: nobody comes in, and every
     /// try says why.
-    pub fn open(folder: &Path) -> Result<Self, AccessError> {
-        Self::open_showing_code(folder, None)
-    }
-
-    /// The same; the claim code is written to the file `shown` as well, such as one on a partition that
-    /// an owner can read, and taken away there when the device is claimed.
-    ///
-    /// # Errors
-    /// As of [`Self::open`]. That `shown` cannot be written is none.
-    pub fn open_showing_code(folder: &Path, shown: Option<&Path>) -> Result<Self, AccessError> {
+    pub fn open(folder: &Path, shown: Option<&Path>) -> Result<Self, AccessError> {
         let folder = Folder::new(folder).showing_code(shown);
         let book = folder.book();
         if let Err(error) = &book {
             tracing::error!(%error, "nobody can sign in");
         }
-        let unclaimed = book.as_ref().is_ok_and(|book| book.users.is_empty());
-        let code = if unclaimed { Some(folder.claim_code()?) } else { None };
-        if book.as_ref().is_ok_and(|book| !book.users.is_empty()) {
-            // One that a power cut left behind.
-            folder.forget_claim_code();
-        }
+        let code = folder.code_of(book.as_ref().ok())?;
         Ok(Self(Arc::new(Inner {
             folder,
             book: RwLock::new(book.map(Arc::new)),

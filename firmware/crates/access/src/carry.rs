@@ -59,13 +59,13 @@ mod tests {
     #[tokio::test]
     async fn users_are_carried_over_without_sessions_and_never_without_an_admin() {
         let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let access = Access::open(here.path()).unwrap();
+        let access = Access::open(here.path(), None).unwrap();
         let code = access.claim_code().unwrap();
         let home = [192, 168, 1, 7].into();
         access.claim(&code, "owner", &"a quiet street".into(), home).await.unwrap();
         let book = access.carry().unwrap();
         assert!(book.sessions.is_empty() && book.users.len() == 1);
-        let other = Access::open(there.path()).unwrap();
+        let other = Access::open(there.path(), None).unwrap();
         other.replace(book.clone()).await.unwrap();
         assert!(other.is_claimed());
         other.login("owner", &"a quiet street".into(), home).await.unwrap();

@@ -58,8 +58,21 @@ impl Folder {
         LocalDisk.replace(&path, &text, SECRET).map_err(|error| stored(&path, error))
     }
 
+    /// The code of a device whose book is `book`; `None`: it has an owner, or its book is damaged.
+    pub(crate) fn code_of(&self, book: Option<&Book>) -> Result<Option<String>, AccessError> {
+        match book {
+            Some(book) if book.users.is_empty() => self.claim_code().map(Some),
+            // One that a power cut left behind.
+            Some(_) => {
+                self.forget_claim_code();
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The code of an earlier start, or a new one.
-    pub(crate) fn claim_code(&self) -> Result<String, AccessError> {
+    fn claim_code(&self) -> Result<String, AccessError> {
         let path = self.path.join(CODE);
         let known = std::fs::read_to_string(&path).ok();
         let known = known.map(|code| code.trim().to_owned()).filter(|code| code.len() >= 10);

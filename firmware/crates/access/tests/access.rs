@@ -17,7 +17,7 @@ fn folder() -> TempDir {
 }
 
 fn open(folder: &TempDir) -> Access {
-    Access::open(folder.path()).unwrap()
+    Access::open(folder.path(), None).unwrap()
 }
 
 async fn claimed(folder: &TempDir) -> (Access, NewSession) {
@@ -57,7 +57,7 @@ async fn the_code_is_shown_in_another_place_too_until_it_is_used() {
     let [folder, card] = [folder(), folder()];
     let shown = card.path().join("claim-code.txt");
     let read = || std::fs::read_to_string(&shown).ok();
-    let open = || Access::open_showing_code(folder.path(), Some(&shown)).unwrap();
+    let open = || Access::open(folder.path(), Some(&shown)).unwrap();
     let access = open();
     let code = access.claim_code().unwrap();
     assert_eq!(read(), Some(format!("{code}\n")));
@@ -66,7 +66,7 @@ async fn the_code_is_shown_in_another_place_too_until_it_is_used() {
     std::fs::write(&shown, "left behind").unwrap();
     assert!(open().is_claimed());
     assert_eq!(read(), None, "a power cut leaves no code behind");
-    let nowhere = Access::open_showing_code(card.path(), Some(&shown.join("not/there"))).unwrap();
+    let nowhere = Access::open(card.path(), Some(&shown.join("not/there"))).unwrap();
     assert!(nowhere.claim_code().is_some(), "it is shown elsewhere all the same");
 }
 

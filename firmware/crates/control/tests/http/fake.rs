@@ -86,7 +86,7 @@ impl Fake {
         let in_force =
             InForce { revision: 0, settings: Arc::new(loaded.settings), made: Arc::new(json!({})) };
         let folder = tempfile::tempdir().unwrap();
-        let access = Access::open(folder.path()).unwrap();
+        let access = Access::open(folder.path(), None).unwrap();
         Arc::new(Self {
             access,
             folder,
