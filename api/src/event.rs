@@ -220,6 +220,13 @@ pub struct Zones {
     pub subject: Option<String>,
 }
 
+impl Zones {
+    /// Those that the announcement concerns: where the object is, and what it is about.
+    pub fn concerned(&self) -> impl Iterator<Item = &String> {
+        self.current.iter().chain(&self.subject)
+    }
+}
+
 /// Which way a line was crossed.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,

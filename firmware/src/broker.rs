@@ -135,6 +135,7 @@ log_type information
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::process::{Child, Command, Stdio};
     use std::time::Instant;
 
@@ -226,7 +227,11 @@ mod tests {
         const NAME: &str = "a_real_mosquitto_takes_the_configuration_and_keeps_what_it_holds";
         let program = locate(&std::env::var_os("PATH").unwrap_or_default());
         if !program.exists() {
-            println!("skipped: {NAME}: {} is not installed", program.display());
+            drop(writeln!(
+                std::io::stderr(),
+                "skipped: {NAME}: {} is not installed",
+                program.display()
+            ));
             return;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so by name")]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,7 +36,7 @@ fn text(unit: &str) -> String {
 /// What `systemd-analyze` says; `None`, told by the name of the test, where there is none.
 fn analyze(test: &str, args: &[&str], units: &[PathBuf]) -> Option<(bool, String)> {
     let Ok(output) = Command::new("systemd-analyze").args(args).args(units).output() else {
-        println!("skipped: {test}: there is no systemd-analyze");
+        drop(writeln!(std::io::stderr(), "skipped: {test}: there is no systemd-analyze"));
         return None;
     };
     let said = [output.stdout, output.stderr].concat();

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -52,7 +53,7 @@ impl Site {
 /// Says that the calling test is left out, and why.
 pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
-    println!("skipped: {}: {why}", thread.name().unwrap_or("a test"));
+    drop(writeln!(std::io::stderr(), "skipped: {}: {why}", thread.name().unwrap_or("a test")));
 }
 
 impl Need {

@@ -186,14 +186,14 @@ pub struct EventFilter {
 impl EventFilter {
     /// Whether `event`, stored when it happened, is one of them.
     pub fn matches(&self, event: &Event) -> bool {
-        let zones = || event.zones.current.iter().chain(&event.zones.subject);
+        let zones = &event.zones;
         let camera = event.camera.as_ref();
         self.within.as_ref().is_none_or(|cameras| camera.is_some_and(|one| cameras.contains(one)))
             && self.camera.as_ref().is_none_or(|wanted| camera == Some(wanted))
             && self.label.as_deref().is_none_or(|wanted| event.label() == Some(wanted))
             && self.kind.is_none_or(|kind| kind == event.kind)
             && self.phase.is_none_or(|phase| phase == event.phase)
-            && self.zone.as_ref().is_none_or(|wanted| zones().any(|zone| zone == wanted))
+            && self.zone.as_ref().is_none_or(|wanted| zones.concerned().any(|zone| zone == wanted))
             && self.from.is_none_or(|from| event.ts >= from)
             && self.to.is_none_or(|to| event.ts < to)
     }

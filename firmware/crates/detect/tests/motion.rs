@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -258,14 +259,17 @@ fn by_night() -> impl FnMut(&mut [u8]) {
 fn what_is_told_of_the_real_clips_is_the_same_behind_the_gate() {
     let name = "what_is_told_of_the_real_clips_is_the_same_behind_the_gate";
     let Some(mut detector) = detector("nanodet-plus-m_320", &checkout("../shared/models")) else {
-        println!("skipped: {name}: no model in ../shared/models");
+        drop(writeln!(std::io::stderr(), "skipped: {name}: no model in ../shared/models"));
         return;
     };
     for file in ["car-detection.mp4", "one-by-one-person-detection.mp4"] {
         let path = checkout("../shared/media").join(file);
         let clips = path.exists().then(|| Some((clip(&path, |_| ())?, clip(&path, by_night())?)));
         let Some((day, night)) = clips.flatten() else {
-            println!("skipped: {name}: no {file} in ../shared/media, or no ffmpeg");
+            drop(writeln!(
+                std::io::stderr(),
+                "skipped: {name}: no {file} in ../shared/media, or no ffmpeg"
+            ));
             return;
         };
         let saved = play(file, &mut detector, day);

@@ -35,11 +35,11 @@ fn fits(wanted: &EventMatch, event: &Event) -> bool {
     let one_of = |list: &[String], value: Option<&str>| {
         list.is_empty() || value.is_some_and(|value| list.iter().any(|one| one == value))
     };
-    let mut zones = event.zones.current.iter().chain(&event.zones.subject);
     (wanted.kinds.is_empty() || wanted.kinds.contains(&event.kind))
         && one_of(&wanted.cameras, event.camera.as_deref())
         && one_of(&wanted.labels, event.label())
-        && (wanted.zones.is_empty() || zones.any(|zone| wanted.zones.contains(zone)))
+        && (wanted.zones.is_empty()
+            || event.zones.concerned().any(|zone| wanted.zones.contains(zone)))
 }
 
 #[cfg(test)]

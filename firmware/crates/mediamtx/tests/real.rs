@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail by it and report")]
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -91,7 +92,7 @@ impl Server {
         let binary = match Places::of_this_process(None).locate().await {
             Ok(binary) => binary,
             Err(error) => {
-                println!("skipped: {test}: {error}");
+                drop(writeln!(std::io::stderr(), "skipped: {test}: {error}"));
                 return None;
             }
         };
@@ -252,7 +253,7 @@ fn first_entry(playlist: &[u8]) -> String {
 fn has_ffmpeg(test: &str) -> bool {
     let there = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
     if !there {
-        println!("skipped: {test}: ffmpeg is not installed");
+        drop(writeln!(std::io::stderr(), "skipped: {test}: ffmpeg is not installed"));
     }
     there
 }

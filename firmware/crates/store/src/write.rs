@@ -81,7 +81,7 @@ impl Filling<'_> {
                 i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
                 base::clock::wall().as_millisecond(),
                 body,
-                zones_column(event.zones.current.iter().chain(&event.zones.subject)),
+                zones_column(event.zones.concerned()),
             ])?;
         if let OutboxPolicy::Keep { .. } = self.policy {
             self.connection

@@ -33,7 +33,7 @@ impl Units {
         command.args(["--accept", "--seqpacket", "--inetd", "-l"]).arg(&socket);
         command.args([HELPER, "run-child", "--keep", program]).stderr(Stdio::null());
         let Ok(activate) = command.spawn() else {
-            println!("skipped: {name}: there is no {ACTIVATE}");
+            drop(writeln!(std::io::stderr(), "skipped: {name}: there is no {ACTIVATE}"));
             return None;
         };
         let begun = Instant::now();

@@ -15,10 +15,12 @@ pub(crate) fn wants(filter: &WebhookFilter, event: &Event) -> bool {
     let one_of = |list: Option<&Vec<String>>, value: Option<&str>| {
         list.is_none_or(|list| value.is_some_and(|value| list.iter().any(|one| one == value)))
     };
-    let mut zones = event.zones.current.iter().chain(&event.zones.subject);
     one_of(filter.cameras.as_ref(), event.camera.as_deref())
         && one_of(filter.labels.as_ref(), event.label())
-        && filter.zones.as_ref().is_none_or(|list| zones.any(|zone| list.contains(zone)))
+        && filter
+            .zones
+            .as_ref()
+            .is_none_or(|list| event.zones.concerned().any(|zone| list.contains(zone)))
         && has(filter.kinds.as_ref(), &event.kind)
         && has(filter.types.as_ref(), &event.phase)
 }

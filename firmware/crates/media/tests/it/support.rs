@@ -1,5 +1,6 @@
 //! Cameras to start, clips to play, and waiting for what must come.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -173,7 +174,7 @@ pub(crate) fn skip_unless<T>(test: &str, value: Option<T>, why: &str) -> Option<
     if value.is_none() {
         #[allow(clippy::print_stderr, reason = "the summary of the tests looks for it")]
         {
-            eprintln!("skipped: {test}: {why}");
+            drop(writeln!(std::io::stderr(), "skipped: {test}: {why}"));
         }
     }
     value
