@@ -6,19 +6,26 @@
 #
 # EDGECAM_MEDIAMTX names a binary at hand.
 # usage: mediamtx.sh [--retry]   (--retry: also when it failed a moment ago)
+#        mediamtx.sh --cross     for aarch64 from another machine, as $CACHE/mediamtx/<version>-arm64; an image
+#                                needs it, so failing is an error then
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 MODULE=github.com/bluenviron/mediamtx
 TAG=v$MEDIAMTX_VERSION
-PREFIX=$CACHE/mediamtx/$MEDIAMTX_VERSION
+ARCH='' RUNNER=()
+if [ "${1:-}" = --cross ] && [ "$(uname -m)" != aarch64 ]; then
+    ARCH=arm64 RUNNER=(qemu-aarch64-static)
+    export GOARCH=arm64
+fi
+PREFIX=$CACHE/mediamtx/$MEDIAMTX_VERSION${ARCH:+-$ARCH}
 # A failed attempt is remembered for an hour, for as long as nothing that it
 # depended on has changed, so that a machine without network is not asked to
 # wait at every start.
 FAILED=$CACHE/mediamtx/failed
 FAILED_KEY="$TAG go=$(command -v go || true) npm=$(command -v npm || true)"
 
-reports_pinned() { [ -x "$1" ] && [ "$("$1" --version 2>/dev/null </dev/null)" = "$TAG" ]; }
+reports_pinned() { [ -x "$1" ] && [ "$("${RUNNER[@]}" "$1" --version 2>/dev/null </dev/null)" = "$TAG" ]; }
 
 failed_lately() {
     [ "$(cat "$FAILED" 2>/dev/null)" = "$FAILED_KEY" ] && [ -n "$(find "$FAILED" -mmin -60)" ]
@@ -94,9 +101,9 @@ percent() { printf '%d' $((100 * $(wc -l <"$1") / $(cat "$WORK/packages"))); }
 download() {
     local work=$1 arch file base
     base=https://$MODULE/releases/download/$TAG
-    case $(uname -m) in
+    case ${ARCH:-$(uname -m)} in
     x86_64) arch=amd64 ;;
-    aarch64) arch=arm64 ;;
+    aarch64 | arm64) arch=arm64 ;;
     *) warn "MediaMTX has no release for $(uname -m)."; return 1 ;;
     esac
     file=mediamtx_${TAG}_linux_$arch.tar.gz
@@ -112,7 +119,7 @@ download() {
 
 make_it() {
     local reasons=() why
-    WORK=$CACHE/mediamtx/.build-$MEDIAMTX_VERSION
+    WORK=$CACHE/mediamtx/.build-$MEDIAMTX_VERSION${ARCH:+-$ARCH}
     rm -rf "$WORK"
     mkdir -p "$WORK/out"
     export GOTOOLCHAIN=auto GOWORK=off
@@ -144,6 +151,11 @@ say_absent() {
     warn "Way out: install Go $GO_MIN or newer and npm, or name a mediamtx $MEDIAMTX_VERSION in EDGECAM_MEDIAMTX; then make setup."
 }
 
+if [ "${1:-}" = --cross ]; then
+    step "mediamtx${ARCH:+-$ARCH}" "MediaMTX $MEDIAMTX_VERSION for aarch64"
+    is_done
+    exit
+fi
 if [ -n "${EDGECAM_MEDIAMTX:-}" ]; then
     if reports_pinned "$EDGECAM_MEDIAMTX"; then exit 0; fi
     warn "EDGECAM_MEDIAMTX=$EDGECAM_MEDIAMTX is not MediaMTX $TAG, the release that EdgeCam is made for: looking further."

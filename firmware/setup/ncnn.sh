@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Owns ncnn: fetches the pinned source package, verifies it, builds the static
 # library with the layers of ncnn-layers.txt and installs it, whole or not at
-# all, as $CACHE/ncnn/<version>-<hash of what went in>, with `current` beside it.
+# all, as $CACHE/ncnn/<version>-<hash of what went in>, with `current` beside it,
+# or `current-aarch64` when it is built for that from another machine.
+#
+# usage: ncnn.sh [x86_64|aarch64]
 #
 # EDGECAM_NCNN_SDIST names a source package at hand, for machines without network.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+HOST=$(uname -m)
+TARGET=${1:-$HOST}
 PACKAGE=ncnn-1.0.$NCNN_VERSION
 OPTIONS=(
     -DCMAKE_BUILD_TYPE=Release
@@ -26,7 +31,7 @@ OPTIONS=(
     -DNCNN_BUILD_BENCHMARK=OFF
     -DNCNN_BUILD_TESTS=OFF
 )
-case $(uname -m) in
+case $TARGET in
 x86_64) # serves development only: variants for few or old CPUs that take their
     # share of the build and change no result. AVX512-BF16 stays: with it networks
     # take a fifth less time, without it bfloat16 costs more than it saves
@@ -37,8 +42,13 @@ aarch64) # a Raspberry Pi 4 is ARMv8.0, a 5 is ARMv8.2 with fp16 and dot product
         -DNCNN_ARM84BF16=OFF -DNCNN_ARM84I8MM=OFF -DNCNN_ARM86SVE=OFF)
     ;;
 esac
+PREFIXED='' NAME=current
+if [ "$TARGET" != "$HOST" ]; then
+    PREFIXED=$TARGET-linux-gnu- NAME=current-$TARGET
+    OPTIONS+=(-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$TARGET")
+fi
 LAYERS=$(sed 's/#.*//' "$SETUP_DIR/ncnn-layers.txt" | tr -s '[:space:]' '\n' | sed '/^$/d' | sort)
-KEY=$(printf '%s\n' "$(uname -m)" "$NCNN_SDIST_SHA256" "${OPTIONS[@]}" "$LAYERS" | short_hash)
+KEY=$(printf '%s\n' "$TARGET" "$NCNN_SDIST_SHA256" "${OPTIONS[@]}" "$LAYERS" | short_hash)
 PREFIX=$CACHE/ncnn/$NCNN_VERSION-$KEY
 
 is_done() {
@@ -81,11 +91,11 @@ check() {
     local version
     version=$(sed -n 's/^#define NCNN_VERSION_STRING "\(.*\)"/\1/p' "$1/include/ncnn/platform.h")
     [ "$version" = "1.0.$NCNN_VERSION" ] || die "ncnn reports version '$version', expected 1.0.$NCNN_VERSION."
-    [ "$(nm "$1/lib/libncnn.a" 2>/dev/null | grep -c ' U GOMP_parallel$')" -gt 0 ] ||
+    [ "$("${PREFIXED}nm" "$1/lib/libncnn.a" 2>/dev/null | grep -c ' U GOMP_parallel$')" -gt 0 ] ||
         die "ncnn was built without OpenMP: inference would use one core. Is libgomp of g++ installed?"
     # Layers call each other's kernels; a list that lacks one must not get far.
     run_logged "linking $PACKAGE" "$LOGS/ncnn-link.log" : \
-        g++ -shared -fopenmp -Wl,--no-undefined -Wl,--whole-archive "$1/lib/libncnn.a" \
+        "${PREFIXED}g++" -shared -fopenmp -Wl,--no-undefined -Wl,--whole-archive "$1/lib/libncnn.a" \
         -Wl,--no-whole-archive -o "$WORK/linked.so"
 }
 
@@ -106,7 +116,7 @@ make_it() {
     # With clang, cmake quietly builds ncnn single-threaded.
     # shellcheck disable=SC2086 # one word per layer
     run_logged "configuring $PACKAGE" "$LOGS/ncnn-cmake.log" : \
-        env CC=gcc CXX=g++ cmake -G Ninja -S "$WORK/$PACKAGE" -B "$WORK/build" \
+        env CC="${PREFIXED}gcc" CXX="${PREFIXED}g++" cmake -G Ninja -S "$WORK/$PACKAGE" -B "$WORK/build" \
         -DCMAKE_INSTALL_PREFIX="$WORK/prefix" -DCMAKE_INSTALL_LIBDIR=lib "${OPTIONS[@]}" $off
     ninja -C "$WORK/build" -n | grep -c 'Building CXX' >"$WORK/files"
     run_logged "building $PACKAGE" "$LOGS/ncnn-build.log" percent \
@@ -118,5 +128,5 @@ make_it() {
     rm -rf "$WORK" "$LOGS/ncnn-build.log" # tens of MB of warnings
 }
 
-step ncnn "ncnn $NCNN_VERSION, built from source once (some minutes)"
-point "$CACHE/ncnn/current" "$(basename "$PREFIX")"
+step "ncnn${PREFIXED:+-$TARGET}" "ncnn $NCNN_VERSION${PREFIXED:+ for $TARGET}, built from source once (some minutes)"
+point "$CACHE/ncnn/$NAME" "$(basename "$PREFIX")"
