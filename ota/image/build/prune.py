@@ -103,6 +103,9 @@ def main() -> None:
     root, listed, plugins = Path(sys.argv[1]), words(sys.argv[2]), words(sys.argv[3])
     drop = sorted(words(sys.argv[4]))
     tree = Tree(root)
+    patterns = {word[1:] for word in listed if word.startswith("+")}
+    listed = {word for word in listed if not word.startswith("+")}
+    listed |= {name for name in tree.files for pattern in patterns if fnmatch.fnmatch(name, pattern)}
     missing = listed - tree.files.keys()
     if missing:
         sys.exit(f"prune: named and not there: {' '.join(sorted(missing))}")

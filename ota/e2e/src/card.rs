@@ -1,0 +1,101 @@
+//! A test's own card: a copy of what is flashed, on a card of 3 GiB, and what may happen to it.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::image::Image;
+
+/// Bytes of the card that it is flashed on.
+const SIZE: u64 = 3 << 30;
+/// Bytes of a sector.
+pub const SECTOR: u64 = 512;
+/// Where the partition `firmware` begins: the first one, after the partition table.
+const FIRMWARE: &str = "@@1M";
+/// Where the partition `env` begins: `firmware` is 64 MiB.
+const STATE: u64 = 65 << 20;
+
+/// A card; it goes with this value.
+#[derive(Debug)]
+pub struct Card {
+    folder: tempfile::TempDir,
+    image: Image,
+}
+
+impl Card {
+    /// Flashes a new card. Its console gives a root shell to the test: the boot script has one word more,
+    /// the system is what everybody gets.
+    ///
+    /// # Errors
+    /// When there is no room or no card was built.
+    pub fn flash(image: &Image) -> anyhow::Result<Self> {
+        let card = Self { folder: tempfile::tempdir_in(image.logs())?, image: image.clone() };
+        let status = Command::new("cp")
+            .args(["--sparse=always", "--reflink=auto"])
+            .arg(image.file("card.img"))
+            .arg(card.path())
+            .status()?;
+        anyhow::ensure!(status.success(), "the card cannot be copied");
+        OpenOptions::new().write(true).open(card.path())?.set_len(SIZE)?;
+        card.put("boot.scr", &image.file("boot-with-shell.scr"))?;
+        Ok(card)
+    }
+
+    /// The file that is the card.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("card.img")
+    }
+
+    /// Where a test may keep what belongs to this card.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts a file on the partition `firmware`, as its owner would on a computer.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put(&self, name: &str, from: &Path) -> anyhow::Result<()> {
+        let (at, to) = (self.firmware(), format!("::/{name}"));
+        let args = ["-o".as_ref(), "-i".as_ref(), at.as_os_str(), from.as_os_str(), to.as_ref()];
+        self.image.run("mcopy", args).map(drop)
+    }
+
+    /// Reads a file of the partition `firmware`.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn get(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let (at, from) = (self.firmware(), format!("::/{name}"));
+        self.image.run("mtype", ["-i".as_ref(), at.as_os_str(), from.as_ref()])
+    }
+
+    fn firmware(&self) -> PathBuf {
+        let mut name = self.path().into_os_string();
+        name.push(FIRMWARE);
+        name.into()
+    }
+
+    /// Overwrites one copy of the slot state, 0 or 1, with what no writer leaves.
+    ///
+    /// # Errors
+    /// When the card cannot be written.
+    pub fn spoil_slot_state(&self, copy: u64) -> anyhow::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.path())?;
+        let torn = [0xA5; SECTOR as usize];
+        file.write_all_at(&torn, STATE + copy * SECTOR).context("the card cannot be written")
+    }
+
+    /// The text of the first copy of the slot state.
+    ///
+    /// # Errors
+    /// When the card cannot be read.
+    pub fn slot_state(&self) -> anyhow::Result<String> {
+        let mut sector = [0; SECTOR as usize];
+        File::open(self.path())?.read_exact_at(&mut sector, STATE)?;
+        Ok(String::from_utf8_lossy(&sector[4..]).replace('\0', "\n").trim().to_owned())
+    }
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Owns the files that repeat the partition layout: each is printed from layout.txt.
+
+usage: render.py rauc COMPATIBLE uboot|custom   RAUC's system.conf
+       render.py env                            where fw_setenv finds the slot state
+       render.py card FOLDER                    genimage's description of the card; FOLDER has the contents
+       render.py size NAME                      MiB of a partition
+"""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+LAYOUT = Path(__file__).parent.parent / "layout.txt"
+# Types of the GPT, by what a partition holds.
+BASIC_DATA = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
+LINUX_DATA = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+VARIABLE_DATA = "4D21B016-B534-45C2-A9FB-5C16E091FD2D"
+TYPES = {"fat": BASIC_DATA, "raw": LINUX_DATA, "squashfs": LINUX_DATA, "ext4": VARIABLE_DATA}
+# Fixed, so that two builds are alike: a card is told from another by its machine id.
+DISK = "ec5ca3e0-0000-4000-8000-000000000000"
+SIGNATURE = "0xec5ca3e0"
+
+
+class Partition(NamedTuple):
+    name: str
+    mib: int
+    holds: str
+    in_mbr: bool
+
+
+def layout() -> list[Partition]:
+    lines = (line.split("#")[0].split() for line in LAYOUT.read_text().splitlines())
+    return [Partition(name, int(mib), holds, bool(rest)) for name, mib, holds, *rest in filter(None, lines)]
+
+
+def rauc(compatible: str, bootloader: str) -> str:
+    backend = "[handlers]\nbootloader-custom-backend=/usr/lib/edgecam/tryboot.sh\n" if bootloader == "custom" else "[handlers]\n"
+    attempts = "boot-attempts=3\nboot-attempts-primary=3\n" if bootloader == "uboot" else ""
+    text = f"""[system]
+compatible={compatible}
+bootloader={bootloader}
+{attempts}data-directory=/data/rauc
+bundle-formats=verity
+
+[keyring]
+path=/etc/rauc/keyring.pem
+check-purpose=codesign
+
+{backend}pre-install=/usr/lib/edgecam/rauc-pre-install.sh
+"""
+    for number, name in enumerate("ab"):
+        text += f"""
+[slot.rootfs.{number}]
+device=/dev/disk/by-partlabel/rootfs-{name}
+type=raw
+bootname={name.upper()}
+
+[slot.boot.{number}]
+device=/dev/disk/by-partlabel/boot-{name}
+type=raw
+parent=rootfs.{number}
+"""
+    return text
+
+
+def env() -> str:
+    return "/dev/disk/by-partlabel/env 0x0 0x200\n"
+
+
+def card(folder: str) -> str:
+    text = f"""image card.img {{
+  hdimage {{
+    partition-table-type = "hybrid"
+    align = 1M
+    disk-uuid = "{DISK}"
+    disk-signature = {SIGNATURE}
+  }}
+"""
+    for number, part in enumerate(layout(), 1):
+        kind = 'partition-type = 0xC\n    ' if part.in_mbr else ""
+        image = f'image = "{part.name}.img"\n    ' if (Path(folder) / f"{part.name}.img").exists() else ""
+        uuid = f"{DISK[:-12]}{number:012x}"
+        text += f"""  partition {part.name} {{
+    {image}{kind}size = {part.mib}M
+    partition-type-uuid = "{TYPES[part.holds]}"
+    partition-uuid = "{uuid}"
+  }}
+"""
+    return text + "}\n"
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["rauc", compatible, bootloader]:
+            print(rauc(compatible, bootloader), end="")
+        case ["env"]:
+            print(env(), end="")
+        case ["card", folder]:
+            print(card(folder), end="")
+        case ["size", name]:
+            print(next(part.mib for part in layout() if part.name == name))
+        case _:
+            sys.exit(__doc__)
+
+
+main()

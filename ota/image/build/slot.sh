@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Owns the boot partition of a slot: kernel, initramfs and device trees. Sourced
+# by image.sh after tools.sh and root.sh.
+
+# initramfs ROOT FILE: from the programs of FIRMWARE and the modules of ROOT,
+# always the same bytes.
+initramfs() {
+    local root=$1 tree=$WORK/initramfs kernel module file
+    kernel=$(basename "$root"/usr/lib/modules/*)
+    rm -rf "$tree"
+    mkdir -p "$tree"/{bin,sbin,lib/modules,proc,sys,dev,run,root}
+    install -m 755 "$FIRMWARE/usr/bin/busybox" "$tree/bin/busybox"
+    install -m 755 "$FIRMWARE/usr/sbin/e2fsck.static" "$tree/sbin/e2fsck"
+    install -m 755 "$IMAGE_DIR/initramfs/init" "$tree/init"
+    install -m 644 "$IMAGE_DIR/etc-kept.txt" "$tree/etc-kept.txt"
+    for module in $(sed 's/#.*//' "$IMAGE_DIR/initramfs/modules.txt"); do
+        # One that the kernel has built in or lacks is no failure.
+        modprobe --dirname "$root" --set-version "$kernel" --show-depends "$module" 2>/dev/null || true
+    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$WORK/modules"
+    [ -s "$WORK/modules" ] || die "no module of the initramfs is in the kernel's package"
+    while read -r file; do
+        module=$(basename "$file" .xz)
+        xz -dc "$file" >"$tree/lib/modules/$module"
+        echo "$module"
+    done <"$WORK/modules" >"$tree/modules.order"
+    find "$tree" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+    (cd "$tree" && find . -print0 | LC_ALL=C sort -z |
+        cpio --null --quiet -o -H newc -R 0:0 --reproducible) | zstd -19 -q -f -o "$2"
+}
+
+# boot_fat ROOT FILE: the slot's FAT partition.
+boot_fat() {
+    local root=$1 tree=$WORK/boot device
+    rm -rf "$tree"
+    mkdir -p "$tree/dtbs"
+    cp "$BASE"/boot/vmlinuz-* "$tree/kernel"
+    initramfs "$root" "$tree/initrd.img"
+    for device in $DEVICE_TREES; do
+        install -D -m 644 "$BASE"/usr/lib/linux-image-*/"$device" "$tree/dtbs/$device"
+    done
+    fat "$tree" "$2" "$(size boot-a)" BOOT
+}
+
+# fat TREE FILE MIB LABEL: a FAT32 file system, always the same bytes.
+fat() {
+    rm -f "$2"
+    find "$1" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
+    mkfs.vfat -C -F 32 -n "$4" -i ec5ca3e0 --invariant "$2" $(($3 * 1024)) >/dev/null
+    (cd "$1" && find . -mindepth 1 -maxdepth 1 | LC_ALL=C sort | while read -r name; do mcopy -m -s -i "$2" "$name" ::/; done)
+}
+
+size() { "$IMAGE_DIR/build/render.py" size "$1"; }

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Asked by RAUC before anything is written, whoever ordered the update.
+exec /usr/bin/edgecamd update-handler pre-install
