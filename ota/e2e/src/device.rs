@@ -106,20 +106,18 @@ impl Device {
     /// # Errors
     /// When it refuses.
     pub fn claim(&mut self, code: &str) -> anyhow::Result<()> {
-        let (name, password) = OWNER;
-        let body = json!({"code": code, "name": name, "password": password});
-        let (status, answer) = self.post("/api/v1/setup/claim", &body)?;
-        anyhow::ensure!(status == 201 || status == 200, "claim: {status} {answer}");
-        self.sign_in()
-    }
-
-    fn sign_in(&mut self) -> anyhow::Result<()> {
-        let (name, password) = OWNER;
-        let (status, answer) =
-            self.post("/api/v1/auth/login", &json!({"name": name, "password": password}))?;
-        let token =
-            answer["token"].as_str().with_context(|| format!("login: {status} {answer}"))?;
-        self.token = Some(token.to_owned());
+        let (username, password) = OWNER;
+        let body = json!({"code": code, "username": username, "password": password});
+        let claimed = self.agent.post(format!("{}/api/v1/setup/claim", self.base)).send_json(body)?;
+        let cookie = claimed.headers().get("set-cookie").and_then(|value| value.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next());
+        let cookie = cookie.with_context(|| format!("claim: {}", claimed.status()))?;
+        let new = json!({"name": "e2e", "role": "admin"});
+        let request = self.agent.post(format!("{}/api/v1/tokens", self.base));
+        let request = request.header("cookie", cookie).header("origin", &self.base);
+        let (status, made) = answer(request.send_json(new))?;
+        let secret = made["secret"].as_str().with_context(|| format!("token: {status} {made}"))?;
+        self.token = Some(secret.to_owned());
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ KERNEL=${1:-debian}
     die "there is no kernel '$KERNEL' ($(cd "$IMAGE_DIR/kernels" && printf '%s ' ./*.env | sed 's#\./##g; s/\.env//g')are known)"
 # shellcheck source=../kernels/debian.env
 . "$IMAGE_DIR/kernels/$KERNEL.env"
-for part in tools root slot card bundle; do
+for part in tools root slot card bundle release; do
     # shellcheck source=/dev/null
     . "$IMAGE_DIR/build/$part.sh"
 done
@@ -27,6 +27,7 @@ cd "$ROOT_DIR"
 COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.toml)}
 VERSION=${EDGECAM_VERSION:-$(sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)}
+BUILT_AT=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
 export SOURCE_DATE_EPOCH
 OUT=$CACHE/image/out/$KERNEL
 WORK=$CACHE/image/work-$KERNEL
@@ -40,7 +41,8 @@ make_all() {
     boot_fat "$WORK/root" "$OUT/boot.vfat"
     make_card "$OUT/edgecam-$VERSION-arm64.img" "$OUT/rootfs.img" "$OUT/boot.vfat"
     make_bundle "$OUT/edgecam-$VERSION-arm64.raucb" "$OUT/rootfs.img" "$OUT/boot.vfat" "$VERSION" "$COMPATIBLE"
+    hand_out "$OUT/edgecam-$VERSION-arm64.img"
 }
 
 with_lock "image-$KERNEL" make_all
-say "image: $(du -m --apparent-size "$OUT/edgecam-$VERSION-arm64.img" | cut -f1) MiB card, root $(du -sm "$WORK/root" | cut -f1) MiB unpacked, $(du -m "$OUT/rootfs.img" | cut -f1) MiB packed, $(elapsed "$BEGIN"): $OUT"
+say "image: $(du -m "$OUT/edgecam-$VERSION-arm64.img.zst" | cut -f1) MiB to download, $(du -m --apparent-size "$OUT/edgecam-$VERSION-arm64.img" | cut -f1) MiB card, root $(du -sm "$WORK/root" | cut -f1) MiB unpacked, $(du -m "$OUT/rootfs.img" | cut -f1) MiB packed, $(elapsed "$BEGIN"): $OUT"

@@ -76,7 +76,7 @@ product() {
 
 release() {
     cat >"$1/usr/lib/edgecam/release.json" <<-JSON
-		{"version": "$VERSION", "compatible": "$COMPATIBLE", "commit": "$COMMIT", "built_at": "$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)", "kernel": "$KERNEL", "development_keys": $DEVELOPMENT_KEYS}
+		{"version": "$VERSION", "compatible": "$COMPATIBLE", "commit": "$COMMIT", "built_at": "$BUILT_AT", "kernel": "$KERNEL", "development_keys": $DEVELOPMENT_KEYS}
 	JSON
     rm -f "$1/etc/os-release"
     cat >"$1/usr/lib/os-release" <<-RELEASE

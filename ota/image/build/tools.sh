@@ -5,7 +5,8 @@
 # TOOLS and puts the wrappers first on PATH.
 
 TOOL_PACKAGES=(qemu-system-arm genimage mtools dosfstools e2fsprogs squashfs-tools rauc u-boot-qemu
-    u-boot-tools libubootenv-tool device-tree-compiler kmod cpio zstd xz-utils systemd fdisk)
+    u-boot-tools libubootenv-tool device-tree-compiler kmod cpio zstd xz-utils systemd fdisk
+    bmap-tools)
 TOOL_KEY=$(printf '%s\n' "$IMAGE_SUITE" "${TOOL_PACKAGES[@]}" | cat - "$SETUP_DIR/debs.sh" "${BASH_SOURCE[0]}" | short_hash)
 TOOLS=$CACHE/image/tools-$TOOL_KEY
 
