@@ -18,6 +18,7 @@ mod settings;
 mod streams;
 mod system;
 mod trials;
+mod updates;
 mod viewing;
 mod webhooks;
 
@@ -32,5 +33,6 @@ pub(crate) use past::PastPort;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
 pub(crate) use trials::TrialPort;
+pub(crate) use updates::NoUpdates;
 pub(crate) use viewing::ViewingPort;
 pub(crate) use webhooks::WebhookPort;

@@ -27,8 +27,8 @@ use crate::latencies::Latencies;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper};
 use crate::ports::{
-    AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, PastPort, StoreOutbox, StoredEvents,
-    StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
+    AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, NoUpdates, PastPort, StoreOutbox,
+    StoredEvents, StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
 };
 use crate::recorder::Recorder;
 use crate::settings::{Engine, LiveSettings, Opened, Parts};
@@ -126,6 +126,7 @@ impl Built {
             settings: Arc::new(engine.clone()),
             webhooks: Arc::new(start_webhooks(&config, &store, &mut services)),
             mqtt: Arc::new(MqttPort::new(&config, &mqtt, &store, &engine)),
+            updates: Arc::new(NoUpdates::new()),
             gpio: Arc::new(gpio),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
