@@ -7,13 +7,23 @@
 #[cfg(test)]
 mod tests;
 
+use api::updates::UpdateCode as Code;
+
 use crate::state::{
-    Baseline, Bundle, Change, End, Moment, Order, Outcome, Phase, SlotName, Source, State, Update,
+    Baseline, Bundle, Change, End, Moment, Order, Outcome, Phase, Reason, SlotName, Source, State,
+    Update,
 };
-use crate::version;
+use crate::version::{self, VersionError};
 
 /// Boots in which going back is tried; after that the boot loader will not have it.
 const MOST_TRIES: u32 = 3;
+
+/// What to do while another update is under way.
+const ONE: &str = "one update at a time; let it end, or give it up";
+/// Why a trial ended without a word.
+const CUT_OFF: &str = "it was restarted before it had proven itself";
+/// Why a wait ended without a word.
+const UNCONFIRMED: &str = "it was restarted before its owner confirmed it";
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +40,18 @@ pub enum Input {
         running: Running,
     },
     /// It cannot be had, or is not what it should be.
-    Failed(String),
+    Failed(Reason),
     /// Its owner does not want it any more.
     Cancel,
     /// The bundle is to be installed.
-    Install(Change),
+    Install {
+        /// From where to where.
+        change: Change,
+        /// Whether the version that runs may be installed again.
+        force: bool,
+        /// Whether to start the new system without being asked again.
+        reboot: bool,
+    },
     /// Writing the other slot, or making it the next one, has ended.
     Ended {
         /// How, as far as it was heard.
@@ -65,14 +82,14 @@ pub enum Input {
         /// When.
         now: Moment,
         /// Why the other slot was left, as the guard there wrote it.
-        told: Option<String>,
+        told: Option<Reason>,
     },
     /// The new system has proven itself.
     Healthy(Moment),
     /// It has not.
     Unhealthy {
         /// Why.
-        reason: String,
+        reason: Reason,
         /// The boot in which.
         boot: String,
     },
@@ -107,7 +124,7 @@ pub enum Ending {
     /// RAUC says that all went well.
     Done,
     /// RAUC says why not.
-    Failed(String),
+    Failed(Reason),
     /// It was cut off, and may be repeated.
     Interrupted(String),
 }
@@ -149,13 +166,8 @@ pub enum Action {
 
 /// Why nothing changed: what was asked for does not fit the moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{title}: {way_out}")]
-pub struct Refused {
-    /// What is going on.
-    pub title: &'static str,
-    /// What to do.
-    pub way_out: &'static str,
-}
+#[error("{}", .0.detail)]
+pub struct Refused(pub Reason);
 
 type Step = Result<(State, Vec<Action>), Refused>;
 
@@ -170,7 +182,7 @@ pub fn step(state: State, input: Input) -> Step {
         Input::Inspected { bundle, running } => inspected(state, bundle, &running),
         Input::Failed(reason) => failed(state, reason),
         Input::Cancel => cancel(state),
-        Input::Install(change) => install(state, change),
+        Input::Install { change, force, reboot } => install(state, change, force, reboot),
         Input::Ended { how, primary } => ended(state, how, primary.as_ref()),
         Input::Reboot { baseline, confirm_within_s } => reboot(state, baseline, confirm_within_s),
         Input::Switch { order, bundle, change } => switch(state, order, bundle, change),
@@ -178,18 +190,19 @@ pub fn step(state: State, input: Input) -> Step {
         Input::Healthy(now) => healthy(state, now),
         Input::Unhealthy { reason, boot } => match state.phase.clone() {
             Phase::Trial { update, .. } => Ok(go_back(state, update, reason, boot)),
-            other => refuse(&other, "only a new system proves itself"),
+            other => refuse(&other, Code::NothingToCommit, "only a new system proves itself"),
         },
         Input::Confirm => match &state.phase {
             Phase::Confirming { .. } => Ok((state, vec![Action::Keep])),
-            other => refuse(other, "there is nothing to confirm now"),
+            other => refuse(other, Code::NothingToCommit, "there is nothing to confirm now"),
         },
         Input::Late { boot } => match state.phase.clone() {
             Phase::Confirming { update, within_s, .. } => {
-                let reason = format!("nobody confirmed the new system within {within_s} s");
+                let detail = format!("nobody confirmed the new system within {within_s} s");
+                let reason = Reason::new(Code::NotConfirmed, detail);
                 Ok(go_back(state, update, reason, boot))
             }
-            other => refuse(&other, "there is nothing to confirm now"),
+            other => refuse(&other, Code::NothingToCommit, "there is nothing to confirm now"),
         },
         Input::Kept { result, boot } => kept(state, result, boot),
     }
@@ -198,16 +211,16 @@ pub fn step(state: State, input: Input) -> Step {
 fn begin(state: State, order: Order) -> Step {
     let mut actions = match &state.phase {
         Phase::Idle => Vec::new(),
-        Phase::Staged { .. } => vec![Action::Discard],
-        other => return refuse(other, "one update at a time; let it end, or cancel it"),
+        Phase::Staged { .. } | Phase::Receiving { .. } => vec![Action::Discard],
+        other => return refuse(other, Code::UpdateRunning, ONE),
     };
     let phase = match &order.source {
-        Source::Upload => Phase::Receiving { order },
+        Source::Upload { .. } => Phase::Receiving { order },
         Source::Url { .. } => {
             actions.push(Action::Fetch);
             Phase::Fetching { order }
         }
-        Source::OtherSlot => return refuse(&state.phase, "the other slot has no bundle to bring"),
+        Source::OtherSlot => return refuse(&state.phase, Code::NoBundle, "it has no bundle to bring"),
     };
     Ok((State { phase, last: None, ..state }, actions))
 }
@@ -218,15 +231,15 @@ fn arrived(state: State) -> Step {
             let phase = Phase::Inspecting { order };
             Ok((State { phase, ..state }, vec![Action::Inspect]))
         }
-        other => refuse(&other, "no bundle is awaited"),
+        other => refuse(&other, Code::UpdateRunning, "no bundle is awaited"),
     }
 }
 
 fn inspected(state: State, bundle: Bundle, running: &Running) -> Step {
     let Phase::Inspecting { order } = state.phase.clone() else {
-        return refuse(&state.phase, "no bundle is looked at");
+        return refuse(&state.phase, Code::UpdateRunning, "no bundle is looked at");
     };
-    if let Err(reason) = fits(&bundle, running, order.force) {
+    if let Err(reason) = fits(&bundle, running) {
         let last = outcome(End::Failed, &order, Some(&bundle), None, Some(reason));
         return Ok((State { phase: Phase::Idle, last: Some(last), ..state }, vec![Action::Discard]));
     }
@@ -234,30 +247,43 @@ fn inspected(state: State, bundle: Bundle, running: &Running) -> Step {
 }
 
 /// Whether `bundle` may follow what runs; else why not.
-fn fits(bundle: &Bundle, running: &Running, force: bool) -> Result<(), String> {
+///
+/// One of the version that runs waits as well: whether it is wanted is asked when it is installed.
+fn fits(bundle: &Bundle, running: &Running) -> Result<(), Reason> {
     if bundle.compatible != running.compatible {
-        return Err(format!(
+        let detail = format!(
             "the bundle is for \"{}\", and this device is \"{}\"; take the one made for it",
             bundle.compatible, running.compatible
-        ));
+        );
+        return Err(Reason::new(Code::WrongCompatible, detail));
     }
-    version::may_follow(&bundle.version, &running.version, force).map_err(|why| why.to_string())
+    version::may_follow(&bundle.version, &running.version, true).map_err(|why| refusal(&why))
 }
 
-fn failed(state: State, reason: String) -> Step {
+fn refusal(why: &VersionError) -> Reason {
+    let code = match why {
+        VersionError::Odd { .. } => Code::NoBundle,
+        VersionError::Older { .. } => Code::OlderVersion,
+        VersionError::Same(_) => Code::SameVersion,
+    };
+    Reason::new(code, why.to_string())
+}
+
+fn failed(state: State, reason: Reason) -> Step {
     match state.phase.clone() {
         Phase::Fetching { order } | Phase::Receiving { order } | Phase::Inspecting { order } => {
             let last = outcome(End::Failed, &order, None, None, Some(reason));
             let state = State { phase: Phase::Idle, last: Some(last), ..state };
             Ok((state, vec![Action::Discard]))
         }
-        other => refuse(&other, "no bundle is awaited"),
+        other => refuse(&other, Code::NothingStaged, "no bundle is awaited"),
     }
 }
 
 fn cancel(state: State) -> Step {
     let cancelled = |state: State, order: &Order, bundle: Option<&Bundle>, change, actions| {
-        let last = outcome(End::Cancelled, order, bundle, change, None);
+        let reason = Reason::new(Code::Cancelled, "it was given up");
+        let last = outcome(End::Cancelled, order, bundle, change, Some(reason));
         Ok((State { phase: Phase::Idle, last: Some(last), ..state }, actions))
     };
     match state.phase.clone() {
@@ -272,29 +298,35 @@ fn cancel(state: State) -> Step {
             cancelled(state, &order, Some(&bundle), Some(&change), actions)
         }
         Phase::Trial { update, began } | Phase::Confirming { update, began, .. } => {
-            Ok(go_back(state, update, "the owner wanted the old system back".into(), began.boot))
+            let reason = Reason::new(Code::AskedBack, "somebody asked for the old system");
+            Ok(go_back(state, update, reason, began.boot))
         }
         other @ Phase::Installing(_) => {
-            refuse(&other, "it cannot be cut off; cancel it when it is done")
+            refuse(&other, Code::UpdateRunning, "it cannot be cut off; cancel it when it is done")
         }
-        other => refuse(&other, "there is nothing to cancel"),
+        other @ Phase::Returning { .. } => refuse(&other, Code::UpdateRunning, "it starts anew"),
+        other => refuse(&other, Code::NothingStaged, "there is nothing to give up"),
     }
 }
 
-fn install(state: State, change: Change) -> Step {
+fn install(state: State, change: Change, force: bool, reboot: bool) -> Step {
     match state.phase {
         Phase::Staged { order, bundle } => {
+            version::may_follow(&bundle.version, &change.from_version, force)
+                .map_err(|why| Refused(refusal(&why)))?;
+            let order = Order { force, reboot, ..order };
             let phase = Phase::Installing(Update { order, bundle, change });
             Ok((State { phase, last: None, ..state }, vec![Action::Install]))
         }
-        other => refuse(&other, "bring a bundle first; it is installed once it was looked at"),
+        other @ Phase::Idle => refuse(&other, Code::NothingStaged, "bring a bundle first"),
+        other => refuse(&other, Code::UpdateRunning, ONE),
     }
 }
 
 /// What RAUC says is one thing, what the boot loader will do the other: both must agree.
 fn ended(state: State, how: Ending, primary: Option<&SlotName>) -> Step {
     let Phase::Installing(update) = state.phase.clone() else {
-        return refuse(&state.phase, "nothing is being installed");
+        return refuse(&state.phase, Code::NothingStaged, "nothing is being installed");
     };
     let Update { order, bundle, change } = &update;
     let other_slot = order.source == Source::OtherSlot;
@@ -307,10 +339,12 @@ fn ended(state: State, how: Ending, primary: Option<&SlotName>) -> Step {
         Ending::Done => {
             let next = primary.map_or("no slot that it can tell".to_owned(), ToString::to_string);
             let target = &change.target;
-            (format!("the boot loader was to start slot {target} next, and starts {next}"), false)
+            let detail =
+                format!("the boot loader was to start slot {target} next, and starts {next}");
+            (Reason::new(Code::InstallFailed, detail), false)
         }
         Ending::Failed(reason) => (reason, false),
-        Ending::Interrupted(reason) => (reason, true),
+        Ending::Interrupted(detail) => (Reason::new(Code::Interrupted, detail), true),
     };
     // A handler that fails last fails an installation whose slot is the next one already.
     let mut actions = vec![];
@@ -333,7 +367,7 @@ fn reboot(state: State, baseline: Baseline, confirm_within_s: Option<u64>) -> St
             update.change = Change { baseline, confirm_within_s, ..update.change };
             Ok((State { phase: Phase::Installed(update), ..state }, vec![Action::Reboot]))
         }
-        other => refuse(&other, "no new system waits to be started"),
+        other => refuse(&other, Code::NothingStaged, "no new system waits to be started"),
     }
 }
 
@@ -343,33 +377,23 @@ fn switch(state: State, order: Order, bundle: Bundle, change: Change) -> Step {
     };
     match &state.phase {
         Phase::Idle if state.last.as_ref().is_some_and(failed) => {
-            refuse(&state.phase, "the other slot has the system that has just failed")
+            refuse(&state.phase, Code::NoWayBack, "the other slot has the system that failed")
         }
         Phase::Idle => {
             let phase = Phase::Installing(Update { order, bundle, change });
             Ok((State { phase, last: None, ..state }, vec![Action::Activate]))
         }
-        other => refuse(other, "let it end, or cancel it"),
+        other => refuse(other, Code::UpdateRunning, ONE),
     }
 }
 
-fn started(state: State, booted: &SlotName, now: Moment, told: Option<String>) -> Step {
+fn started(state: State, booted: &SlotName, now: Moment, told: Option<Reason>) -> Step {
     match state.phase.clone() {
-        Phase::Idle => {
-            let failed = state.last.as_ref().is_some_and(|last| {
-                last.end == End::RolledBack && last.target.as_ref() != Some(booted)
-            });
-            Ok((state, vec![Action::Settle { other_failed: failed }]))
-        }
+        Phase::Idle => Ok(idle(state, booted)),
         Phase::Fetching { .. } => Ok((state, settle_and(Action::Fetch))),
-        Phase::Receiving { .. } => {
-            let reason = "the upload was cut off; send the bundle again";
-            let (state, mut actions) = failed(state, reason.to_owned())?;
-            actions.extend(settled());
-            Ok((state, actions))
-        }
         Phase::Inspecting { .. } => Ok((state, settle_and(Action::Inspect))),
-        Phase::Staged { .. } => Ok((state, settled())),
+        // An upload goes on where it broke off.
+        Phase::Receiving { .. } | Phase::Staged { .. } => Ok((state, settled())),
         Phase::Installing(update) if *booted == update.change.from => {
             Ok((state, settle_and(Action::Attach)))
         }
@@ -383,7 +407,8 @@ fn started(state: State, booted: &SlotName, now: Moment, told: Option<String>) -
             if update.change.boot == now.boot {
                 return Ok((state, Vec::new()));
             }
-            let reason = told.unwrap_or_else(|| "the new system did not start".to_owned());
+            let silent = || Reason::new(Code::DidNotStart, "the new system did not start");
+            let reason = told.unwrap_or_else(silent);
             Ok(rolled_back(state, &update, reason))
         }
         Phase::Trial { update, began } if *booted == update.change.target => {
@@ -398,11 +423,11 @@ fn started(state: State, booted: &SlotName, now: Moment, told: Option<String>) -
             Ok((state, vec![Action::Await]))
         }
         Phase::Trial { update, .. } if *booted == update.change.from => {
-            let cut_off = || "it was restarted before it had proven itself".to_owned();
+            let cut_off = || Reason::new(Code::TrialFailed, CUT_OFF);
             Ok(rolled_back(state, &update, told.unwrap_or_else(cut_off)))
         }
         Phase::Confirming { update, .. } if *booted == update.change.from => {
-            let unconfirmed = || "it was restarted before its owner confirmed it".to_owned();
+            let unconfirmed = || Reason::new(Code::NotConfirmed, UNCONFIRMED);
             Ok(rolled_back(state, &update, told.unwrap_or_else(unconfirmed)))
         }
         Phase::Returning { update, reason, boot, tries } if *booted == update.change.target => {
@@ -413,6 +438,23 @@ fn started(state: State, booted: &SlotName, now: Moment, told: Option<String>) -
         }
         other => Ok(lost(state, &other, booted)),
     }
+}
+
+/// No update is under way. A slot that was kept and does not run any more was left by the boot loader.
+fn idle(mut state: State, booted: &SlotName) -> (State, Vec<Action>) {
+    let mut other_failed = false;
+    if let Some(last) = state.last.as_mut().filter(|last| {
+        last.target.as_ref().is_some_and(|target| target != booted)
+            && matches!(last.end, End::Committed | End::RolledBack)
+    }) {
+        if last.end == End::Committed {
+            let detail = format!("the boot loader could not start it any more; slot {booted} runs");
+            last.reason = Some(Reason::new(Code::DidNotStart, detail));
+            last.end = End::RolledBack;
+        }
+        other_failed = true;
+    }
+    (state, vec![Action::Settle { other_failed }])
 }
 
 /// The running slot is as good as it was.
@@ -429,7 +471,7 @@ fn trial(state: State, update: Update, began: Moment) -> State {
 }
 
 /// The old system is back.
-fn rolled_back(state: State, update: &Update, reason: String) -> (State, Vec<Action>) {
+fn rolled_back(state: State, update: &Update, reason: Reason) -> (State, Vec<Action>) {
     let Update { order, bundle, change } = update;
     let last = outcome(End::RolledBack, order, Some(bundle), Some(change), Some(reason));
     let state = State { phase: Phase::Idle, last: Some(last), ..state };
@@ -441,13 +483,15 @@ fn rolled_back(state: State, update: &Update, reason: String) -> (State, Vec<Act
 fn once_more(
     state: State,
     update: Update,
-    reason: String,
+    reason: Reason,
     (before, boot): (String, String),
     tries: u32,
 ) -> (State, Vec<Action>) {
     let tries = if before == boot { tries } else { tries + 1 };
     if tries > MOST_TRIES {
-        let reason = format!("{reason}; and the boot loader does not start the old system");
+        let detail =
+            format!("{}; and the boot loader does not start the old system", reason.detail);
+        let reason = Reason { detail, ..reason };
         let Update { order, bundle, change } = &update;
         let last = outcome(End::Failed, order, Some(bundle), Some(change), Some(reason));
         return (State { phase: Phase::Idle, last: Some(last), ..state }, settled());
@@ -458,7 +502,8 @@ fn once_more(
 
 /// What was under way was about other slots, or another firmware's.
 fn lost(state: State, phase: &Phase, booted: &SlotName) -> (State, Vec<Action>) {
-    let reason = format!("{}, which slot {booted} cannot go on with", phase.title());
+    let detail = format!("{}, which slot {booted} cannot go on with", phase.title());
+    let reason = Reason::new(Code::Interrupted, detail);
     let last = Outcome {
         end: End::Failed,
         order: phase.order().map(|order| order.id.clone()).unwrap_or_default(),
@@ -481,7 +526,7 @@ fn healthy(state: State, now: Moment) -> Step {
                 Ok((State { phase, ..state }, vec![Action::Await]))
             }
         },
-        other => refuse(&other, "only a new system proves itself"),
+        other => refuse(&other, Code::NothingToCommit, "only a new system proves itself"),
     }
 }
 
@@ -495,15 +540,16 @@ fn kept(state: State, result: Result<(), String>, boot: String) -> Step {
                 Ok((state, vec![Action::Discard]))
             }
             Err(why) => {
-                let reason = format!("the new system cannot be made to stay: {why}");
+                let detail = format!("the new system cannot be made to stay: {why}");
+                let reason = Reason::new(Code::TrialFailed, detail);
                 Ok(go_back(state, update, reason, boot))
             }
         },
-        other => refuse(&other, "there is nothing to keep"),
+        other => refuse(&other, Code::NothingToCommit, "there is nothing to keep"),
     }
 }
 
-fn go_back(state: State, update: Update, reason: String, boot: String) -> (State, Vec<Action>) {
+fn go_back(state: State, update: Update, reason: Reason, boot: String) -> (State, Vec<Action>) {
     let phase = Phase::Returning { update, reason, boot, tries: 1 };
     (State { phase, ..state }, vec![Action::GoBack])
 }
@@ -513,7 +559,7 @@ fn outcome(
     order: &Order,
     bundle: Option<&Bundle>,
     change: Option<&Change>,
-    reason: Option<String>,
+    reason: Option<Reason>,
 ) -> Outcome {
     Outcome {
         end,
@@ -526,6 +572,6 @@ fn outcome(
     }
 }
 
-fn refuse<T>(phase: &Phase, way_out: &'static str) -> Result<T, Refused> {
-    Err(Refused { title: phase.title(), way_out })
+fn refuse<T>(phase: &Phase, code: Code, way_out: &str) -> Result<T, Refused> {
+    Err(Refused(Reason::new(code, format!("{}: {way_out}", phase.title()))))
 }

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use api::updates::UpdateCode;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// The form of the file that this firmware writes.
@@ -32,6 +33,9 @@ pub struct State {
     /// Where the update is.
     #[serde(default)]
     pub phase: Phase,
+    /// Since when, as far as the clock was right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// How the newest one ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Outcome>,
@@ -42,7 +46,7 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self { schema: SCHEMA, phase: Phase::Idle, last: None, rest: Map::new() }
+        Self { schema: SCHEMA, phase: Phase::Idle, since: None, last: None, rest: Map::new() }
     }
 }
 
@@ -103,7 +107,7 @@ pub enum Phase {
         #[serde(flatten)]
         update: Update,
         /// Why.
-        reason: String,
+        reason: Reason,
         /// The boot in which going back was last tried.
         boot: String,
         /// Boots in which it was tried.
@@ -185,17 +189,26 @@ pub struct Update {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// Over the API, from its owner.
-    Upload,
+    Upload {
+        /// Its bytes.
+        size: u64,
+        /// What they must hash to, in lower case hex; where somebody said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    },
     /// Downloaded to the data partition.
     Url {
         /// The address, which holds no user name or password.
         url: String,
-        /// What its bytes must hash to, in hex; where somebody said so.
+        /// What its bytes must hash to, in lower case hex; where somebody said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
         /// Its bytes, where somebody said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
+        /// Whether the index of releases names it.
+        #[serde(default)]
+        from_index: bool,
     },
     /// None: the system that is in the other slot already.
     OtherSlot,
@@ -211,9 +224,18 @@ pub struct Order {
     /// Whether the version that runs may be installed again.
     #[serde(default)]
     pub force: bool,
-    /// Whether to install, and to start the new system, without being asked again.
+    /// Whether to install it without being asked again.
     #[serde(default)]
-    pub go_on: bool,
+    pub install: bool,
+    /// Whether to start the new system without being asked again.
+    #[serde(default)]
+    pub reboot: bool,
+    /// Who asked.
+    #[serde(default)]
+    pub by: String,
+    /// When, as far as the clock was right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// What another firmware wrote and this one does not know.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -229,9 +251,9 @@ pub struct Bundle {
     /// Hash of its manifest; the bundle that is installed must have the same. Empty: none.
     #[serde(default)]
     pub hash: String,
-    /// What it says it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    /// SHA-256 of its bytes, in lower case hex. Empty: there are none.
+    #[serde(default)]
+    pub sha256: String,
     /// Its bytes.
     #[serde(default)]
     pub size: u64,
@@ -300,10 +322,32 @@ pub struct Outcome {
     pub target: Option<SlotName>,
     /// Why it did not go well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
     /// When, as far as the clock was right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+}
+
+/// Why something did not go well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// For programs. A word that only another firmware knows is read as the most general one.
+    #[serde(deserialize_with = "known_code")]
+    pub code: UpdateCode,
+    /// For people.
+    pub detail: String,
+}
+
+impl Reason {
+    /// A reason.
+    pub fn new(code: UpdateCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+fn known_code<'de, D: Deserializer<'de>>(from: D) -> Result<UpdateCode, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).unwrap_or(UpdateCode::InstallFailed))
 }
 
 /// How an update ended.
@@ -333,10 +377,12 @@ mod tests {
             "phase": {
                 "name": "staged",
                 "order": {
-                    "id": "1", "source": {"kind": "upload"}, "force": false, "go_on": true,
-                    "wave": 7
+                    "id": "1", "source": {"kind": "upload", "size": 9}, "force": false,
+                    "install": true, "reboot": true, "by": "ann", "wave": 7
                 },
-                "bundle": {"version": "2.0.0", "compatible": "c", "hash": "", "size": 0},
+                "bundle": {
+                    "version": "2.0.0", "compatible": "c", "hash": "", "sha256": "", "size": 0
+                },
             },
             "fleet": {"id": "north"},
         });
@@ -350,6 +396,13 @@ mod tests {
         let written = json!({"schema": 9, "phase": {"name": "dancing", "steps": 3}});
         let state: State = serde_json::from_value(written).unwrap();
         assert_eq!(state.phase, Phase::Unknown);
+    }
+
+    #[test]
+    fn a_reason_that_only_another_firmware_knows_keeps_its_words() {
+        let written = json!({"code": "wrong_moon", "detail": "the moon is wrong"});
+        let reason: Reason = serde_json::from_value(written).unwrap();
+        assert_eq!(reason, Reason::new(UpdateCode::InstallFailed, "the moon is wrong"));
     }
 
     #[test]
