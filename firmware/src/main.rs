@@ -14,6 +14,7 @@
 //! | [`workshop`] | work with a model in a process of its own |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`updates`] | the firmware itself, replaced by a new one that must prove itself |
 //! | [`units`] | where children run as other users, where systemd offers that |
 //! | [`hands`] | has the machine's network and clock made as they are set |
 //! | [`issues`] | what is wrong now (pure) |
@@ -57,6 +58,7 @@ mod recorder;
 mod reset;
 mod settings;
 mod units;
+mod updates;
 mod viewers;
 mod viewing;
 mod watchdog;
@@ -81,6 +83,8 @@ fn main() -> ExitCode {
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
         Some(Command::HostAgent) => host::agent::serve().context("serving as the host agent"),
+        Some(Command::UpdateGuard) => args::updates::guard(),
+        Some(Command::UpdateHandler { stage }) => args::updates::handle(stage),
         Some(Command::ResetAccess) => args::reset_access(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
     };

@@ -18,7 +18,6 @@ mod settings;
 mod streams;
 mod system;
 mod trials;
-mod updates;
 mod viewing;
 mod webhooks;
 
@@ -33,6 +32,5 @@ pub(crate) use past::PastPort;
 pub(crate) use streams::StreamPort;
 pub(crate) use system::SystemPort;
 pub(crate) use trials::TrialPort;
-pub(crate) use updates::NoUpdates;
 pub(crate) use viewing::ViewingPort;
 pub(crate) use webhooks::WebhookPort;

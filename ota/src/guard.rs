@@ -117,3 +117,73 @@ pub fn slot_of(cmdline: &str) -> Option<SlotName> {
     let named = cmdline.split_whitespace().find_map(|word| word.strip_prefix("rauc.slot="));
     named.filter(|name| !name.is_empty()).map(|name| SlotName(name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The state in `phase`, an update from A to B that was ordered in boot `first`.
+    fn state(phase: &str, more: &serde_json::Value) -> State {
+        let mut value = json!({
+            "name": phase,
+            "order": {"id": "1", "source": {"kind": "other_slot"}},
+            "bundle": {"version": "2.0.0", "compatible": "c"},
+            "change": {"from": "A", "target": "B", "boot": "first"},
+            "began": {"boot": "second", "at_s": 900},
+        });
+        for (key, more) in more.as_object().unwrap() {
+            value[key] = more.clone();
+        }
+        serde_json::from_value(json!({"schema": 1, "phase": value})).unwrap()
+    }
+
+    fn asked(state: &State, booted: &str, boot: &str) -> Look {
+        look(state, &SlotName(booted.to_owned()), boot)
+    }
+
+    #[test]
+    fn nothing_is_guarded_where_nothing_is_on_trial() {
+        assert_eq!(asked(&State::default(), "B", "second"), Look::Rest);
+        for phase in ["installing", "installed", "trial"] {
+            let state = state(phase, &json!({}));
+            assert_eq!(asked(&state, "A", "second"), Look::Rest, "{phase}: the old slot runs");
+        }
+        let waits = state("installed", &json!({}));
+        assert_eq!(asked(&waits, "B", "first"), Look::Rest, "nothing was started anew yet");
+    }
+
+    #[test]
+    fn a_new_system_has_ten_minutes_and_a_trial_that_began_late_has_its_own() {
+        assert_eq!(asked(&state("installed", &json!({})), "B", "second"), Look::Until(600));
+        assert_eq!(asked(&state("trial", &json!({})), "B", "second"), Look::Until(1320));
+        assert_eq!(asked(&state("trial", &json!({})), "B", "third"), Look::Until(600));
+        let owner = state("confirming", &json!({"within_s": 900}));
+        assert_eq!(asked(&owner, "B", "second"), Look::Until(1920));
+        let reason = json!({"code": "trial_failed", "detail": "no frames"});
+        let more = json!({"reason": reason, "boot": "second", "tries": 1});
+        assert_eq!(asked(&state("returning", &more), "B", "second"), Look::Until(600));
+    }
+
+    #[test]
+    fn where_nothing_can_be_read_the_machine_is_not_started_anew() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder::of(data.path());
+        let cmdline = data.path().join("cmdline");
+        let unit = || "unknown".to_owned();
+        run(&folder, &cmdline, &unit).unwrap();
+        std::fs::write(&cmdline, "quiet rauc.slot=B").unwrap();
+        run(&folder, &cmdline, &unit).unwrap();
+        folder.make().unwrap();
+        std::fs::write(data.path().join("updates/state.json"), "half a fi").unwrap();
+        run(&folder, &cmdline, &unit).unwrap();
+    }
+
+    #[test]
+    fn the_slot_is_the_one_that_the_kernel_was_given() {
+        assert_eq!(slot_of("root=/dev/x rauc.slot=A quiet"), Some(SlotName("A".into())));
+        assert_eq!(slot_of("rauc.slot= quiet"), None);
+        assert_eq!(slot_of("xrauc.slot=A"), None);
+    }
+}

@@ -276,6 +276,11 @@ fn failed(state: State, reason: Reason) -> Step {
             let state = State { phase: Phase::Idle, last: Some(last), ..state };
             Ok((state, vec![Action::Discard]))
         }
+        // It could not be begun with; the bundle is as good as before.
+        Phase::Staged { order, bundle } => {
+            let last = outcome(End::Failed, &order, Some(&bundle), None, Some(reason));
+            Ok((State { last: Some(last), ..state }, Vec::new()))
+        }
         other => refuse(&other, Code::NothingStaged, "no bundle is awaited"),
     }
 }

@@ -120,6 +120,11 @@ impl Rauc {
         Ok(Self { line, timing, seen: Arc::default() })
     }
 
+    /// Whether the line still holds.
+    pub fn is_up(&self) -> bool {
+        !self.line.is_closed()
+    }
+
     /// The slot that runs.
     ///
     /// # Errors

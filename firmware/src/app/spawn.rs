@@ -27,12 +27,13 @@ use crate::latencies::Latencies;
 use crate::media_server::{Found, MediaServer};
 use crate::models::{ModelChoice, ModelKeeper};
 use crate::ports::{
-    AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, NoUpdates, PastPort, StoreOutbox,
-    StoredEvents, StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
+    AuditPort, MachineParts, MachinePort, ModelPort, MqttPort, PastPort, StoreOutbox, StoredEvents,
+    StreamPort, SystemPort, TrialPort, ViewingPort, WebhookPort,
 };
 use crate::recorder::Recorder;
 use crate::settings::{Engine, LiveSettings, Opened, Parts};
 use crate::units::Units;
+use crate::updates::{self, Updater};
 use crate::workshop::Workshop;
 use crate::{access, banner, broker, found, inform, node, pins, recorder, viewers, watchdog};
 
@@ -96,7 +97,7 @@ impl Built {
                 system: system.clone(),
                 cameras: cameras.clone(),
                 engine: engine.clone(),
-                hands,
+                hands: hands.clone(),
                 log,
                 certificates: certificates.clone(),
                 has_media_server: media_server.is_some(),
@@ -107,6 +108,14 @@ impl Built {
             Keeper::new(&config.node_id, &config.data.dir, engine.clone(), self.access.clone());
         let (shown, data) = (cameras.clone(), config.data.dir.clone());
         let jobs = Jobs::start(&mut services.tasks, &services.shutdown);
+        let updater = Updater::open(updates::Parts {
+            data: data.clone(),
+            cameras: cameras.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            hands,
+            jobs: jobs.clone(),
+        });
         let workshop = Workshop::new(supervisor.clone(), worker, &units);
         let models = ModelPort::new(library, live, (&engine, &cameras), &jobs, workshop);
         let ports = Ports {
@@ -126,7 +135,7 @@ impl Built {
             settings: Arc::new(engine.clone()),
             webhooks: Arc::new(start_webhooks(&config, &store, &mut services)),
             mqtt: Arc::new(MqttPort::new(&config, &mqtt, &store, &engine)),
-            updates: Arc::new(NoUpdates::new()),
+            updates: Arc::new(updater.clone()),
             gpio: Arc::new(gpio),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
@@ -136,6 +145,7 @@ impl Built {
         let bound = ControlServer::bind(listen, access::names(&config), ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
+        services.tasks.spawn(updater.run(api, services.shutdown.clone()));
         services.tasks.spawn(found::keep(config.clone(), services.shutdown.clone()));
         services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
         Ok(Running {

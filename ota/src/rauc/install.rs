@@ -9,11 +9,11 @@ use std::path::Path;
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, select};
-use tokio::time::{interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 use zbus::message::Type as Kind;
 use zbus::{MatchRule, Message, MessageStream, OwnedVariant, Variant};
 
-use super::{INSTALLER, NAME, PATH, PROPERTIES, Rauc, decode, said};
+use super::{INSTALLER, NAME, PATH, PROPERTIES, Rauc, Slot, decode, said};
 use crate::error::RaucError;
 use crate::machine::Ending;
 use crate::state::{Bundle, Reason, SlotName};
@@ -215,6 +215,20 @@ impl Rauc {
         words.unwrap_or_else(|| "RAUC does not say why".to_owned())
     }
 
+    /// The slots, as the RAUC says that is started in the place of one that is gone.
+    async fn slots_of_the_next(&self) -> Result<Vec<Slot>, RaucError> {
+        let patient = async {
+            loop {
+                match self.slots().await {
+                    Err(RaucError::Absent(_)) => sleep(self.timing.look_every / 10).await,
+                    answer => return answer,
+                }
+            }
+        };
+        let gone = || Err(RaucError::Absent("it is gone".to_owned()));
+        timeout(self.timing.patience, patient).await.unwrap_or_else(|_| gone())
+    }
+
     /// How an installation ended that nobody saw the end of: the slot says which one wrote it, and whether
     /// it is whole.
     async fn look_what_became(
@@ -223,7 +237,7 @@ impl Rauc {
         target: &SlotName,
         cut_off: &str,
     ) -> Ending {
-        let slots = match self.slots().await {
+        let slots = match self.slots_of_the_next().await {
             Ok(slots) => slots,
             Err(error) => {
                 let why = base::error::chain(&error);
