@@ -376,6 +376,19 @@ pub struct Updates {
     pub settings: UpdateSettings,
 }
 
+/// A message of the stream of updates: the fields of a server-sent event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateMessage {
+    /// Always `update`.
+    #[schema(example = "update")]
+    pub event: String,
+    /// JSON: an `Updates`.
+    #[schema(
+        example = r#"{"supported":true,"version":"0.4.0","phase":"installing","progress":0.4}"#
+    )]
+    pub data: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
