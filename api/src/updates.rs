@@ -71,6 +71,11 @@ pub enum UpdatePhase {
 }
 
 impl UpdatePhase {
+    /// Whether the update that it speaks of may still come to be the running one.
+    pub fn has_one(self) -> bool {
+        self.is_busy() || self == Self::Staged
+    }
+
     /// Whether an update is under way, so that no other may begin.
     pub fn is_busy(self) -> bool {
         use UpdatePhase as P;
