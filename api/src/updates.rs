@@ -71,6 +71,11 @@ pub enum UpdatePhase {
 }
 
 impl UpdatePhase {
+    /// Whether the update that it speaks of may still come to be the running one.
+    pub fn has_one(self) -> bool {
+        self.is_busy() || self == Self::Staged
+    }
+
     /// Whether an update is under way, so that no other may begin.
     pub fn is_busy(self) -> bool {
         use UpdatePhase as P;
@@ -374,6 +379,19 @@ pub struct Updates {
     pub check_error: Option<String>,
     /// The settings in force.
     pub settings: UpdateSettings,
+}
+
+/// A message of the stream of updates: the fields of a server-sent event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpdateMessage {
+    /// Always `update`.
+    #[schema(example = "update")]
+    pub event: String,
+    /// JSON: an `Updates`.
+    #[schema(
+        example = r#"{"supported":true,"version":"0.4.0","phase":"installing","progress":0.4}"#
+    )]
+    pub data: String,
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
-//! | [`inform`] | status and health → the MQTT session |
+//! | [`inform`] | status, health and updates → the MQTT session |
+//! | [`commands`] | what is commanded over MQTT → the ports |
 //! | [`node`], [`machine`] | who and what this device is |
 //! | [`watchdog`] | the sign of life for systemd |
 //! | [`backtest`] | other zones and lines, tried on what was tracked |
@@ -40,6 +41,7 @@ mod backups;
 mod banner;
 mod broker;
 mod cameras;
+mod commands;
 mod found;
 mod hands;
 mod inform;
