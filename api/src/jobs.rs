@@ -9,6 +9,7 @@ use crate::backtest::RuleBacktest;
 use crate::models::{DetectorBenchmark, QuantizedModel};
 use crate::problem::Problem;
 use crate::resources::Model;
+use crate::updates::InstalledUpdate;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,6 +23,8 @@ pub enum JobKind {
     BenchmarkDetector,
     /// Tries other zones and lines on what was tracked.
     BacktestRules,
+    /// Fetches an update, if it is not here, and installs it.
+    InstallUpdate,
 }
 
 /// Where a job is in its life.
@@ -96,4 +99,6 @@ pub enum JobResult {
     BenchmarkDetector(DetectorBenchmark),
     /// What would have fired.
     BacktestRules(RuleBacktest),
+    /// The update that was installed.
+    InstallUpdate(InstalledUpdate),
 }

@@ -21,6 +21,7 @@
 //! | [`settings`] | every setting, every field optional | owner, files, environment → config |
 //! | [`system`] | the machine: network, time, logs, issues, backups | daemon ↔ clients |
 //! | [`status`] | what a camera, the detector, the streams and the system are doing | camera process, daemon → API, MQTT |
+//! | [`updates`] | updates of the firmware: state, slots, uploads, the index of releases | owner, daemon ↔ clients |
 //! | [`webhooks`] | where announcements are posted to, and what became of that | owner, webhooks ↔ clients |
 
 pub mod access;
@@ -42,4 +43,5 @@ pub mod revisions;
 pub mod settings;
 pub mod status;
 pub mod system;
+pub mod updates;
 pub mod webhooks;

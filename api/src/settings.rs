@@ -9,6 +9,7 @@ mod gpio;
 mod image;
 mod network;
 mod rules;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ pub use gpio::{
 pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
+pub use updates::{UpdateConfirm, UpdateSettings};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,8 @@ pub struct Settings {
     pub governor: GovernorSettings,
     /// Inputs and outputs of the device (GPIO), and what drives the outputs.
     pub gpio: GpioSettings,
+    /// Updates of the firmware.
+    pub updates: UpdateSettings,
     /// The cameras by id: lower case letters, digits and `-`, at most 32 characters.
     pub cameras: BTreeMap<String, CameraSettings>,
 }
@@ -175,6 +179,9 @@ pub struct MqttSettings {
     /// First level of Home Assistant's discovery topics; empty: no discovery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discovery_prefix: Option<String>,
+    /// Whether commands are taken over MQTT: whoever may write to the broker then commands the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<bool>,
     /// Address and port of the supervised broker, used when `url` is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod updates;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +41,15 @@ pub(crate) enum Command {
     /// Do one thing to the machine that the daemon may not: started by systemd, not by hand.
     #[command(hide = true)]
     HostAgent,
+    /// Watch over a new system until it has decided about itself: started by systemd, not by hand.
+    #[command(hide = true)]
+    UpdateGuard,
+    /// Say whether a bundle may be installed: started by RAUC, not by hand.
+    #[command(hide = true)]
+    UpdateHandler {
+        /// What RAUC is about to do.
+        stage: updates::Stage,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Forget all users, tokens and sessions, so that the device can be claimed anew. While no daemon

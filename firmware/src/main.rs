@@ -14,6 +14,7 @@
 //! | [`workshop`] | work with a model in a process of its own |
 //! | [`models`] | the models that cameras need |
 //! | [`media_server`], [`broker`] | MediaMTX and mosquitto as supervised children |
+//! | [`updates`] | the firmware itself, replaced by a new one that must prove itself |
 //! | [`units`] | where children run as other users, where systemd offers that |
 //! | [`hands`] | has the machine's network and clock made as they are set |
 //! | [`issues`] | what is wrong now (pure) |
@@ -23,7 +24,8 @@
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
-//! | [`inform`] | status and health → the MQTT session |
+//! | [`inform`] | status, health and updates → the MQTT session |
+//! | [`commands`] | what is commanded over MQTT → the ports |
 //! | [`node`], [`machine`] | who and what this device is |
 //! | [`watchdog`] | the sign of life for systemd |
 //! | [`backtest`] | other zones and lines, tried on what was tracked |
@@ -39,6 +41,7 @@ mod backups;
 mod banner;
 mod broker;
 mod cameras;
+mod commands;
 mod found;
 mod hands;
 mod inform;
@@ -57,6 +60,7 @@ mod recorder;
 mod reset;
 mod settings;
 mod units;
+mod updates;
 mod viewers;
 mod viewing;
 mod watchdog;
@@ -81,6 +85,8 @@ fn main() -> ExitCode {
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
         Some(Command::HostAgent) => host::agent::serve().context("serving as the host agent"),
+        Some(Command::UpdateGuard) => args::updates::guard(),
+        Some(Command::UpdateHandler { stage }) => args::updates::handle(stage),
         Some(Command::ResetAccess) => args::reset_access(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
     };

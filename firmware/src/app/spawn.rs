@@ -21,6 +21,7 @@ use super::build::Built;
 use super::group::Group;
 use crate::backups::Keeper;
 use crate::cameras::{self, Cameras, LinkServer, Surroundings};
+use crate::commands::Commands;
 use crate::hands::Hands;
 use crate::jobs::Jobs;
 use crate::latencies::Latencies;
@@ -33,8 +34,11 @@ use crate::ports::{
 use crate::recorder::Recorder;
 use crate::settings::{Engine, LiveSettings, Opened, Parts};
 use crate::units::Units;
+use crate::updates::{self, Updater};
 use crate::workshop::Workshop;
-use crate::{access, banner, broker, found, inform, node, pins, recorder, viewers, watchdog};
+use crate::{
+    access, banner, broker, commands, found, inform, node, pins, recorder, viewers, watchdog,
+};
 
 impl Built {
     /// Starts everything.
@@ -71,7 +75,7 @@ impl Built {
         let events = StoredEvents(store.clone());
         let shutdown = seeing.shutdown.clone();
         let gpio = pins::start(&live, events, recorder, &shutdown, &mut seeing.tasks)?;
-        let mqtt = start_mqtt(&config, &store, &cameras, &live, &mut services);
+        let (mqtt, commands) = start_mqtt(&config, &store, &cameras, &live, &mut services);
         let system =
             SystemPort::new(&config, &cameras, &store, &mqtt, media_server.as_ref(), broker);
         let choice = orders.choice();
@@ -96,7 +100,7 @@ impl Built {
                 system: system.clone(),
                 cameras: cameras.clone(),
                 engine: engine.clone(),
-                hands,
+                hands: hands.clone(),
                 log,
                 certificates: certificates.clone(),
                 has_media_server: media_server.is_some(),
@@ -107,6 +111,14 @@ impl Built {
             Keeper::new(&config.node_id, &config.data.dir, engine.clone(), self.access.clone());
         let (shown, data) = (cameras.clone(), config.data.dir.clone());
         let jobs = Jobs::start(&mut services.tasks, &services.shutdown);
+        let updater = Updater::open(updates::Parts {
+            data: data.clone(),
+            cameras: cameras.clone(),
+            store: store.clone(),
+            live: live.clone(),
+            hands,
+            jobs: jobs.clone(),
+        });
         let workshop = Workshop::new(supervisor.clone(), worker, &units);
         let models = ModelPort::new(library, live, (&engine, &cameras), &jobs, workshop);
         let ports = Ports {
@@ -126,15 +138,20 @@ impl Built {
             settings: Arc::new(engine.clone()),
             webhooks: Arc::new(start_webhooks(&config, &store, &mut services)),
             mqtt: Arc::new(MqttPort::new(&config, &mqtt, &store, &engine)),
+            updates: Arc::new(updater.clone()),
             gpio: Arc::new(gpio),
             access: self.access.clone(),
             audit: Arc::new(AuditPort(store.clone())),
             certificates,
         };
+        let telling = inform::of_updates(mqtt.clone(), ports.updates.watch(), &services.shutdown);
+        services.tasks.spawn(telling);
+        services.spawn_until_stop(commands::obey(commands, &ports));
         let listen = Listen { plain: config.api.listen, secure: config.api.tls_listen };
         let bound = ControlServer::bind(listen, access::names(&config), ports).await?;
         let api = bound.local_addr().context("asking where the API listens")?;
         services.tasks.spawn(bound.run(services.shutdown.clone()));
+        services.tasks.spawn(updater.run(api, services.shutdown.clone()));
         services.tasks.spawn(found::keep(config.clone(), services.shutdown.clone()));
         services.tasks.spawn(watchdog::keep(store.clone(), services.shutdown.clone()));
         Ok(Running {
@@ -229,8 +246,9 @@ fn start_mqtt(
     cameras: &Cameras,
     settings: &LiveSettings,
     services: &mut Group,
-) -> MqttHandle {
-    let Some(mqtt_config) = &config.mqtt else { return MqttHandle::disabled() };
+) -> (MqttHandle, Commands) {
+    let (orders, commands) = commands::channel();
+    let Some(mqtt_config) = &config.mqtt else { return (MqttHandle::disabled(), commands) };
     let node = Node {
         id: config.node_id.clone(),
         name: config.node_name.clone(),
@@ -241,10 +259,13 @@ fn start_mqtt(
         api_url: Some(access::url(config)),
     };
     let outbox = Arc::new(StoreOutbox::new(store.clone(), cameras.latencies().clone()));
-    let (handle, task) =
+    let (handle, mut task) =
         MqttTask::new(mqtt_config.clone(), node, CameraSite::all_of(config), outbox);
+    if mqtt_config.commands {
+        task = task.with_commands(orders);
+    }
     services.tasks.spawn(task.run(services.shutdown.clone()));
     let informing = inform::keep(handle.clone(), config, cameras, settings, &services.shutdown);
     informing.into_iter().for_each(|task| drop(services.tasks.spawn(task)));
-    handle
+    (handle, commands)
 }

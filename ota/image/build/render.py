@@ -47,7 +47,7 @@ bundle-formats=verity
 path=/etc/rauc/keyring.pem
 check-purpose=codesign
 
-{backend}pre-install=/usr/lib/edgecam/rauc-pre-install.sh
+{backend}pre-install=/usr/lib/edgecam/rauc-pre-install
 """
     for number, name in enumerate("ab"):
         text += f"""

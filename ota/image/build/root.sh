@@ -71,7 +71,7 @@ product() {
         install -m 755 "$CACHE/cross/bin/$name" "$1/usr/bin/$name"
     done
     cp -r --no-preserve=all "$IMAGE_DIR/rootfs/." "$1/"
-    find "$1/usr/lib/edgecam" -name '*.sh' -exec chmod 755 {} +
+    chmod 755 "$1/usr/lib/edgecam/rauc-pre-install"
 }
 
 release() {

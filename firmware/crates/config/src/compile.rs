@@ -11,6 +11,7 @@ mod image;
 mod network;
 mod rules;
 mod source;
+mod updates;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
         .map(|(id, one)| camera::camera(check, id, one, detector, thermal, governor))
         .collect();
     let gpio = gpio::gpio(&mut check.below("gpio"), &settings.gpio, &settings.cameras);
+    let updates = updates::updates(&mut check.below("updates"), &settings.updates);
     ports_once(check, api.as_ref(), mqtt.as_ref(), media_server.as_ref());
     Some(Config {
         node_id: node_id?,
@@ -96,6 +98,7 @@ fn config(check: &mut Check<'_>, settings: &Settings) -> Option<Config> {
         media_server,
         download_models,
         gpio: gpio?,
+        updates,
         cameras: cameras.into_iter().collect::<Option<_>>()?,
     })
 }
@@ -143,6 +146,7 @@ fn mqtt(check: &mut Check<'_>, settings: &MqttSettings) -> Option<MqttConfig> {
     if let Some(prefix) = &discovery_prefix {
         topic_level(check, "discovery_prefix", prefix);
     }
+    let commands = check.need_or("commands", settings.commands, false);
     let keep_alive = check.number("keep_alive_s", settings.keep_alive_s, 5..=300);
     let broker = match (url, listen) {
         (Some(mut url), _) => {
@@ -160,6 +164,7 @@ fn mqtt(check: &mut Check<'_>, settings: &MqttSettings) -> Option<MqttConfig> {
         client_cert,
         prefix,
         discovery_prefix,
+        commands,
         keep_alive: Duration::from_secs(keep_alive.into()),
     };
     enabled.then_some(config)

@@ -50,7 +50,7 @@ pub use model::{
     EncoderLadder, EventMatch, GovernorConfig, GpioActionConfig, GpioConfig, GpioPinConfig,
     GpioReaction, HistoryConfig, ImageConfig, ImageControls, InterfaceConfig, MediaServerConfig,
     MqttConfig, NetworkConfig, Orientation, OverlayConfig, PinRole, Rotation, Source,
-    ThermalConfig, TimeConfig, VideoConfig, WifiConfig,
+    ThermalConfig, TimeConfig, UpdateConfig, VideoConfig, WifiConfig,
 };
 pub use redact::{redact, redact_camera, redact_tree, redact_url};
 pub use text::ENV_PREFIX;

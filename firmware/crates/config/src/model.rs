@@ -3,6 +3,7 @@
 
 mod gpio;
 mod network;
+pub(crate) mod updates;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use url::Url;
 
 pub use gpio::{EventMatch, GpioActionConfig, GpioConfig, GpioPinConfig, GpioReaction, PinRole};
 pub use network::{Cidr, InterfaceConfig, NetworkConfig, TimeConfig, WifiConfig};
+pub use updates::UpdateConfig;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Config {
     pub download_models: bool,
     /// Inputs and outputs of the device.
     pub gpio: GpioConfig,
+    /// Updates of the firmware.
+    pub updates: UpdateConfig,
     /// The cameras, by id.
     pub cameras: Vec<CameraConfig>,
 }
@@ -97,6 +101,8 @@ pub struct MqttConfig {
     pub prefix: String,
     /// First level of Home Assistant's discovery topics; `None`: no discovery.
     pub discovery_prefix: Option<String>,
+    /// Whether commands are taken.
+    pub commands: bool,
     /// Time between keep-alives.
     pub keep_alive: Duration,
 }
@@ -110,6 +116,7 @@ impl fmt::Debug for MqttConfig {
             .field("client_cert", &self.client_cert)
             .field("prefix", &self.prefix)
             .field("discovery_prefix", &self.discovery_prefix)
+            .field("commands", &self.commands)
             .field("keep_alive", &self.keep_alive)
             .finish()
     }

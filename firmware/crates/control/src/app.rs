@@ -44,7 +44,7 @@ async fn no_such_method(method: Method, uri: Uri) -> Failure {
 }
 
 /// Operations that take an upload: the time that it takes is the client's.
-const UPLOADS: &[&str] = &["add_model"];
+const UPLOADS: &[&str] = &["add_model", "install_update", "continue_update_upload"];
 
 /// Handlers answer in time. The body of an answer, such as an event stream, may go on.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {

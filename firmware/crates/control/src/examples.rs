@@ -53,6 +53,7 @@ mod hooks;
 mod jobs;
 mod machine;
 mod settings;
+mod updates;
 
 /// Puts an example into every JSON answer and request body.
 pub(crate) fn put_into(document: &mut OpenApi) {
@@ -63,6 +64,7 @@ pub(crate) fn put_into(document: &mut OpenApi) {
     jobs::put_into(document);
     hooks::put_into(document);
     gpio::put_into(document);
+    updates::put_into(document);
     let answers = [
         ("/api/v1/cameras", "200", json(&[camera()])),
         ("/api/v1/cameras/{cam}", "200", json(&camera())),

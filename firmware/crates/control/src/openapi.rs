@@ -6,6 +6,7 @@ use api::event::Event;
 use api::live::{LiveMessage, LiveSubscription};
 use api::problem::{FieldProblem, Problem};
 use api::resources::StreamGap;
+use api::updates::{UpdateCode, UpdateIndex};
 use base::error::ErrorKind;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
@@ -14,6 +15,7 @@ use utoipa::{OpenApi, ToResponse};
 use crate::examples;
 use crate::gate::{idempotency, permits};
 use crate::patch::json;
+use crate::ports::PortError;
 use crate::problem::{Failure, Fault, PROBLEM_JSON};
 use crate::routes;
 
@@ -47,14 +49,15 @@ use crate::routes;
         (name = "jobs", description = "Long work: how far it is, what came of it."),
         (name = "system", description = "The machine: network, clock, power, log, what is wrong with it."),
         (name = "backups", description = "Settings and users, kept and restored."),
+        (name = "updates", description = "Updates of the firmware: looked for, installed, kept or taken back."),
         (name = "health", description = "For watchdogs and monitoring."),
         (name = "pages", description = "For people."),
     ),
     components(
-        schemas(Problem, Event, StreamGap, LiveMessage, LiveSubscription),
+        schemas(Problem, Event, StreamGap, LiveMessage, LiveSubscription, UpdateIndex),
         responses(
             Malformed, Unauthenticated, Forbidden, NotFound, Conflict, Outdated, TooLarge,
-            UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble
+            UnsupportedMediaType, Invalid, TooMany, Unavailable, Trouble, NoLength, NoRoom
         ),
     ),
 )]
@@ -159,6 +162,13 @@ refusals! {
                 detail: "must be within 100..=25000".into(),
             }],
         );
+    NoLength = "The length of the body must be said before it is sent.",
+        Failure::new(Fault::NoLength, "the length of the bundle must be said before it comes");
+    NoRoom = "The data partition has no room for it.",
+        Failure::from(PortError::update(
+            UpdateCode::DiskFull,
+            "the bundle needs 149 MB, and 80 MB are free; delete models or backups first",
+        ));
     Unavailable = "Not available now; a later try may succeed. `Retry-After` says when.",
         Failure::of(ErrorKind::Unavailable, "the camera shows nothing yet");
     Trouble = "Anything else that goes wrong.",

@@ -10,6 +10,7 @@ mod models;
 mod mqtt;
 mod past;
 mod settings;
+mod updates;
 mod viewing;
 mod webhooks;
 
@@ -22,6 +23,7 @@ use api::event::{Event, Kind, Phase};
 use api::problem::{FieldProblem, Problem};
 use api::resources::{Readiness, Stream, System};
 use api::status::{CameraStats, CameraStatus, StageTimes};
+use api::updates::UpdateCode;
 use base::error::{ErrorKind, Kind as ErrorKindOf};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -29,6 +31,7 @@ use tokio::sync::broadcast;
 
 use crate::certificate::Certificates;
 use crate::problem::Failure;
+use updates::kind_of;
 
 pub use axum::body::Bytes;
 pub use backups::Backups;
@@ -40,6 +43,7 @@ pub use models::{DetectorBench, ModelPart, ModelReceiver, Models, RuleTrials};
 pub use mqtt::MqttSession;
 pub use past::{CountQuery, Past, TrackQuery, TracksFound};
 pub use settings::{ChangeRequest, InForce, SettingsPort, What};
+pub use updates::{UpdateReceiver, Updates};
 pub use viewing::{MediaFile, Viewer, Viewing, Whep};
 pub use webhooks::Webhooks;
 
@@ -53,17 +57,24 @@ pub struct PortError {
     pub detail: String,
     /// Fields that are to blame, where it is the input.
     pub errors: Vec<FieldProblem>,
+    /// The closer word, where it is about an update: decides the HTTP status then.
+    pub update: Option<UpdateCode>,
 }
 
 impl PortError {
     /// A failure of `kind`.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        Self { kind, detail: detail.into(), errors: Vec::new(), update: None }
     }
 
     /// Input that is refused for these reasons.
     pub fn input(detail: impl Into<String>, errors: Vec<FieldProblem>) -> Self {
         Self { errors, ..Self::new(ErrorKind::InvalidArgument, detail) }
+    }
+
+    /// A refusal about an update.
+    pub fn update(code: UpdateCode, detail: impl Into<String>) -> Self {
+        Self { update: Some(code), ..Self::new(kind_of(code), detail) }
     }
 
     /// The same as a body of the API.
@@ -116,6 +127,8 @@ pub struct Ports {
     pub webhooks: Arc<dyn Webhooks>,
     /// The MQTT session.
     pub mqtt: Arc<dyn MqttSession>,
+    /// Updates of the firmware.
+    pub updates: Arc<dyn Updates>,
     /// Inputs and outputs of the device.
     pub gpio: Arc<dyn GpioPort>,
     /// Who may do what.

@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use api::problem::{FieldProblem, Problem};
+use api::updates::UpdateCode;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base::error::ErrorKind;
+use serde_json::Value;
 
+use crate::patch::json;
 use crate::ports::PortError;
 
 /// Media type of error bodies.
@@ -20,6 +23,8 @@ const UNAVAILABLE: Duration = Duration::from_secs(2);
 pub(crate) enum Fault {
     /// A failure of the product, or input that it refuses.
     Of(ErrorKind),
+    /// A refusal about an update, which is of this kind and has a code of its own.
+    Update(ErrorKind, UpdateCode),
     /// The request cannot be read: its body is no JSON, its query no query.
     Malformed,
     /// No such address.
@@ -36,6 +41,8 @@ pub(crate) enum Fault {
     UnknownHost,
     /// Too many requests, or wrong tries.
     TooMany,
+    /// A body whose length must be said before it is sent.
+    NoLength,
     /// An `Idempotency-Key` that was used for another request.
     KeyReused,
     /// An `Idempotency-Key` whose first request is not answered yet.
@@ -78,6 +85,10 @@ impl Fault {
             Self::Of(K::Internal) => {
                 (S::INTERNAL_SERVER_ERROR, "internal", "A fault of the product")
             }
+            Self::Update(_, UpdateCode::DiskFull) => {
+                (S::INSUFFICIENT_STORAGE, "disk_full", "The data partition is full")
+            }
+            Self::Update(kind, _) => Self::Of(kind).row(),
             Self::Malformed => (S::BAD_REQUEST, "malformed", "The request cannot be read"),
             Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "There is nothing at this address"),
             Self::Method => {
@@ -92,6 +103,7 @@ impl Fault {
                 (S::MISDIRECTED_REQUEST, "unknown_host", "The request was sent to another name")
             }
             Self::TooMany => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
+            Self::NoLength => (S::LENGTH_REQUIRED, "no_length", "The length is missing"),
             Self::KeyReused => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -151,7 +163,12 @@ impl Failure {
 
     /// The body.
     pub(crate) fn problem(self) -> Problem {
-        let (status, code, title) = self.fault.row();
+        let (status, mut code, title) = self.fault.row();
+        let word = match self.fault {
+            Fault::Update(_, code) => json(&code),
+            _ => Value::Null,
+        };
+        code = word.as_str().unwrap_or(code);
         Problem {
             type_: format!("urn:edgecam:problem:{code}"),
             title: title.to_owned(),
@@ -165,7 +182,11 @@ impl Failure {
 
 impl From<PortError> for Failure {
     fn from(error: PortError) -> Self {
-        Self::of(error.kind, error.detail).with_errors(error.errors)
+        let fault = match error.update {
+            Some(code) => Fault::Update(error.kind, code),
+            None => Fault::Of(error.kind),
+        };
+        Self::new(fault, error.detail).with_errors(error.errors)
     }
 }
 
@@ -224,6 +245,7 @@ mod tests {
             Fault::SetupRequired,
             Fault::UnknownHost,
             Fault::TooMany,
+            Fault::NoLength,
             Fault::KeyReused,
             Fault::KeyInUse,
             Fault::AnswerGone,
@@ -234,5 +256,17 @@ mod tests {
         for fault in ours.iter().chain(&protocol) {
             assert!(fault.status().is_client_error() || fault.status().is_server_error());
         }
+    }
+
+    #[test]
+    fn a_refusal_about_an_update_keeps_its_own_word() {
+        let told = |code| Failure::from(PortError::update(code, "no")).problem();
+        let problem = told(UpdateCode::WrongSignature);
+        assert_eq!((problem.status, problem.code.as_str()), (422, "wrong_signature"));
+        assert_eq!(problem.type_, "urn:edgecam:problem:wrong_signature");
+        assert_eq!(told(UpdateCode::UpdateRunning).status, 409);
+        assert_eq!(told(UpdateCode::UpdatesNotSupported).status, 409);
+        assert_eq!(told(UpdateCode::DiskFull).status, 507);
+        assert_eq!(told(UpdateCode::InstallerUnavailable).status, 503);
     }
 }

@@ -25,6 +25,7 @@
 //! | [`machine`], [`power`] | name, network, clock; start anew, switch off, reset |
 //! | [`logs`], [`issues`], [`diagnostics`] | what happened, what is wrong, all of it in one file |
 //! | [`backups`] | settings and users, kept and restored |
+//! | [`updates`] | updates of the firmware |
 //! | [`settings`] | all settings, their revisions and their schema |
 //! | [`pages`] | the landing page, the OpenAPI document and its reference page |
 
@@ -58,6 +59,7 @@ pub(crate) mod socket;
 pub(crate) mod streams;
 pub(crate) mod tokens;
 pub(crate) mod trials;
+pub(crate) mod updates;
 pub(crate) mod users;
 pub(crate) mod viewing;
 pub(crate) mod webhooks;
@@ -154,6 +156,15 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(backups::restore))
         .routes(routes!(backups::get, backups::delete))
         .routes(routes!(backups::file))
+        .routes(routes!(updates::get, updates::patch))
+        .routes(routes!(updates::check))
+        .routes(routes!(updates::install))
+        .routes(routes!(updates::commit))
+        .routes(routes!(updates::rollback))
+        .routes(routes!(updates::discard))
+        .routes(routes!(updates::follow))
+        .routes(routes!(updates::uploads::create))
+        .routes(routes!(updates::uploads::get, updates::uploads::patch, updates::uploads::delete))
         .routes(routes!(device::version))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

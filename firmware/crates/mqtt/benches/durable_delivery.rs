@@ -136,6 +136,7 @@ impl Delivery {
             client_cert: None,
             prefix: "edgecam".to_owned(),
             discovery_prefix: None,
+            commands: false,
             keep_alive: Duration::from_secs(15),
         };
         let outbox = Arc::new(StoreOutbox(store.clone()));

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::acks::Acks;
 use crate::discovery::{self, Components};
-use crate::ports::{Outbox, Waiting};
+use crate::ports::{Command, Outbox, Waiting};
 use crate::retained::Retained;
 use crate::site::{Node, Site};
 use crate::status::{LinkStatus, MqttStatus};
 use crate::task::Tuning;
 use crate::to_wire::{self, Delivery, Item, SeenLabels};
-use crate::topics::{OfCamera, Topics, level};
+use crate::topics::{INSTALL, OfCamera, Topics, level};
 
 /// Labels per camera and zone that are taken over from an earlier life: more than any model has.
 const MAX_SEEN: usize = 256;
@@ -30,6 +30,8 @@ pub(crate) struct Courier<O> {
     pub(crate) acks: Acks<O>,
     pub(crate) retained: Retained,
     pub(crate) counters: Counters,
+    /// Where commands go; `None`: none are taken.
+    pub(crate) commands: Option<mpsc::Sender<Command>>,
     seen: SeenLabels,
     /// Components that Home Assistant may know of.
     known: Components,
@@ -67,6 +69,7 @@ impl<O: Outbox> Courier<O> {
             status,
             retained: Retained::default(),
             counters: Counters::default(),
+            commands: None,
             seen: SeenLabels::new(),
             known: Components::new(),
             announced: Components::new(),
@@ -79,8 +82,15 @@ impl<O: Outbox> Courier<O> {
         let site = self.site.borrow_and_update();
         let mut items = to_wire::retained(&self.topics, &self.node, &site, &self.seen);
         if let Some(topic) = self.topics.discovery() {
-            let (payload, current) =
-                discovery::device(&self.topics, &self.node, &site, &self.seen, &self.known);
+            let commands = self.commands.is_some();
+            let (payload, current) = discovery::device(
+                &self.topics,
+                &self.node,
+                &site,
+                &self.seen,
+                &self.known,
+                commands,
+            );
             let payload = payload.to_string().into_bytes();
             items.insert(topic, Item { news: payload.clone(), payload });
             self.announced = current;
@@ -107,7 +117,7 @@ impl<O: Outbox> Courier<O> {
         } else if self.take_over_label(topic) {
             self.refresh(now);
             self.retained.found(topic);
-        } else if self.topics.parse(topic).is_some() {
+        } else if self.topics.parse(topic).is_some() || topic == self.topics.update() {
             self.retained.found(topic);
         }
     }
@@ -133,6 +143,17 @@ impl<O: Outbox> Courier<O> {
         let zones = self.seen.entry(camera_level.to_owned()).or_default();
         let labels = zones.entry(zone.map(str::to_owned)).or_default();
         labels.len() < MAX_SEEN && labels.insert(label.to_owned())
+    }
+
+    /// Somebody sent `payload` to a topic of commands.
+    pub(crate) fn commanded(&self, topic: &str, payload: &[u8]) {
+        let Some(commands) = &self.commands else { return };
+        if topic != self.topics.update_command() || payload != INSTALL.as_bytes() {
+            let text: String = String::from_utf8_lossy(payload).chars().take(40).collect();
+            tracing::warn!(topic, text, "this is no command");
+        } else if commands.try_send(Command::InstallUpdate).is_err() {
+            tracing::warn!(topic, "a command is left out: those before it are not done yet");
+        }
     }
 
     /// Topic and payload of an announcement as it is to be sent now.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::site::{Camera, Node, Site};
 use crate::to_wire::{SeenLabels, label_counts};
-use crate::topics::{Topics, level, snake};
+use crate::topics::{INSTALL, Topics, level, snake};
 
 /// Where people find the project.
 const SUPPORT_URL: &str = "https://github.com/edgecam/edgecam";
@@ -19,16 +19,21 @@ const SUPPORT_URL: &str = "https://github.com/edgecam/edgecam";
 pub(crate) type Components = BTreeMap<String, String>;
 
 /// The payload and the components it has. Components of `known` that are no more are listed with
-/// their platform only, which is how Home Assistant is told to remove them.
+/// their platform only, which is how Home Assistant is told to remove them. With `commands` there is a
+/// button to install an update.
 pub(crate) fn device(
     topics: &Topics,
     node: &Node,
     site: &Site,
     seen: &SeenLabels,
     known: &Components,
+    commands: bool,
 ) -> (Value, Components) {
     let mut builder = Builder { topics, components: Map::new() };
     builder.node();
+    if site.firmware.is_some() {
+        builder.firmware(commands);
+    }
     for camera in site.cameras.values() {
         builder.camera(camera, seen);
     }
@@ -88,6 +93,21 @@ impl Builder<'_> {
         rest["p"] = json!(platform);
         rest["uniq_id"] = json!(format!("{}_{key}", self.topics.device_id()));
         self.components.insert(key.to_owned(), rest);
+    }
+
+    fn firmware(&mut self, commands: bool) {
+        let mut update = json!({
+            "name": "Firmware",
+            "stat_t": self.topics.update(),
+            "dev_cla": "firmware",
+            "ent_cat": if commands { "config" } else { "diagnostic" },
+        });
+        if commands {
+            update["cmd_t"] = json!(self.topics.update_command());
+            update["payload_install"] = json!(INSTALL);
+            update["qos"] = json!(1);
+        }
+        self.add("firmware", "update", update);
     }
 
     fn node(&mut self) {

@@ -14,7 +14,7 @@ use api::status::{
 use serde_json::Value;
 
 use crate::discovery::{self, Components};
-use crate::site::{CameraSite, Node, Site, SystemHealth};
+use crate::site::{CameraSite, Firmware, Node, Site, SystemHealth};
 use crate::to_wire::{self, Delivery, SeenLabels};
 use crate::topics::Topics;
 
@@ -71,6 +71,15 @@ fn site() -> Site {
         temperature_c: Some(54.5),
         disk_free_bytes: Some(9_000_000_000),
         ..SystemHealth::default()
+    });
+    site.firmware = Some(Firmware {
+        title: "EdgeCam".to_owned(),
+        installed_version: "0.4.0".to_owned(),
+        latest_version: "0.5.0".to_owned(),
+        in_progress: true,
+        update_percentage: Some(40),
+        release_summary: String::new(),
+        release_url: Some("https://example.org/edgecam/releases/0.5.0".to_owned()),
     });
     site
 }
@@ -205,15 +214,16 @@ fn the_retained_topics_look_like_this() {
 #[test]
 fn the_discovery_payload_looks_like_this() {
     let known = Components::from([("gone_event".to_owned(), "event".to_owned())]);
-    let (payload, _) = discovery::device(&topics(), &node(), &site(), &SeenLabels::new(), &known);
+    let (payload, _) =
+        discovery::device(&topics(), &node(), &site(), &SeenLabels::new(), &known, true);
     insta::assert_snapshot!("discovery", serde_json::to_string_pretty(&payload).unwrap());
 }
 
 /// What Home Assistant's schema demands of a device payload and its components.
 #[test]
 fn the_discovery_payload_has_all_that_home_assistant_demands() {
-    let (payload, current) =
-        discovery::device(&topics(), &node(), &site(), &SeenLabels::new(), &Components::new());
+    let (seen, known) = (SeenLabels::new(), Components::new());
+    let (payload, current) = discovery::device(&topics(), &node(), &site(), &seen, &known, true);
     assert!(!payload["dev"]["ids"].as_array().unwrap().is_empty());
     assert!(payload["dev"].as_object().unwrap().values().all(|value| !value.is_null()));
     assert!(payload["o"]["name"].is_string());
@@ -224,7 +234,10 @@ fn the_discovery_payload_has_all_that_home_assistant_demands() {
     assert_eq!(components.len(), current.len());
     for (key, component) in components {
         let text = |field: &str| component[field].as_str().unwrap_or_default().to_owned();
-        assert!(["sensor", "binary_sensor", "event"].contains(&text("p").as_str()), "{key}");
+        assert!(
+            ["sensor", "binary_sensor", "event", "update"].contains(&text("p").as_str()),
+            "{key}"
+        );
         assert!(ids.insert(text("uniq_id")), "{key} has an id that another has");
         assert!(!text("name").is_empty(), "{key} has no name");
         assert!(key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'), "{key}");
@@ -236,6 +249,34 @@ fn the_discovery_payload_has_all_that_home_assistant_demands() {
         }
     }
     assert_eq!(discovery::components_in(payload.to_string().as_bytes()), current);
+}
+
+/// It throws a payload with any other key, or with null in a text, away as a whole.
+#[test]
+fn home_assistant_takes_the_payload_of_the_firmware_whatever_is_known() {
+    let known = ["installed_version", "latest_version", "title", "release_summary", "release_url"];
+    for firmware in [site().firmware.unwrap(), Firmware::default()] {
+        let payload = serde_json::to_value(firmware).unwrap();
+        for (key, value) in payload.as_object().unwrap() {
+            let number = key == "update_percentage" && (value.is_null() || value.is_number());
+            let flag = key == "in_progress" && value.is_boolean();
+            let text = known.contains(&key.as_str()) && value.is_string();
+            assert!(number || flag || text, "{key}: {value}");
+        }
+    }
+}
+
+#[test]
+fn an_update_can_be_installed_only_where_commands_are_taken_and_is_shown_only_where_it_can_be_made()
+{
+    let (seen, known) = (SeenLabels::new(), Components::new());
+    let made = |site: &Site, commands| {
+        let (payload, _) = discovery::device(&topics(), &node(), site, &seen, &known, commands);
+        payload["cmps"]["firmware"].clone()
+    };
+    assert_eq!(made(&site(), true)["payload_install"], "install");
+    assert!(made(&site(), false)["cmd_t"].is_null());
+    assert!(made(&Site { firmware: None, ..site() }, true).is_null());
 }
 
 #[test]

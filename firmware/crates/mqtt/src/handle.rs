@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::status::{CameraStats, CameraStatus};
 use tokio::sync::watch;
 
-use crate::site::{CameraSite, Site, SystemHealth};
+use crate::site::{CameraSite, Firmware, Site, SystemHealth};
 use crate::status::MqttStatus;
 
 /// Tells the session what to keep retained at the broker; cheap to clone. Only the newest value
@@ -54,6 +54,15 @@ impl MqttHandle {
     /// The newest health of the machine. It goes out every 30 s.
     pub fn set_system(&self, health: SystemHealth) {
         self.site.send_if_modified(|site| site.system.replace(health).is_none());
+    }
+
+    /// The firmware, and how far an update is; `None`: it cannot be updated, and there is no entity for it.
+    pub fn set_firmware(&self, firmware: Option<Firmware>) {
+        self.site.send_if_modified(|site| {
+            let changed = site.firmware != firmware;
+            site.firmware = firmware;
+            changed
+        });
     }
 
     /// How the session is doing.

@@ -13,11 +13,11 @@
 //! | [`topics`], [`to_wire`], [`discovery`] | names and payloads (pure) |
 //! | `connect` | address, TLS, credentials, last will |
 //! | [`trial`] | a try of a broker, step by step |
-//! | [`ports`] | the outbox, implemented by `edgecamd` over the store |
+//! | [`ports`] | the outbox and commands, implemented by `edgecamd` |
 //! | [`site`], [`status`], `error` | what comes in, how it goes, what can go wrong |
 //!
 //! Channels: a `watch` of everything retained (newest value wins), a `watch` of the status out,
-//! the outbox's `watch` of the newest `seq` in.
+//! the outbox's `watch` of the newest `seq` in, commands out by a bounded `mpsc`.
 //!
 //! Invariants (evidence: rumqttc 0.25.1 drops its queue on every reconnect, does not come back
 //! from a packet id collision, and neither backs off nor checks sizes before it queues):
@@ -51,7 +51,7 @@ pub mod trial;
 mod window;
 
 pub use handle::MqttHandle;
-pub use ports::{Outbox, OutboxError, Waiting};
-pub use site::{CameraSite, Node, SystemHealth};
+pub use ports::{Command, Outbox, OutboxError, Waiting};
+pub use site::{CameraSite, Firmware, Node, SystemHealth};
 pub use status::{LinkStatus, MqttStatus};
 pub use task::{MqttTask, Tuning};

@@ -1,5 +1,5 @@
-//! What the session needs from outside: the outbox. `edgecamd` implements it over the store,
-//! since siblings do not import siblings.
+//! What the session needs from outside: the outbox, and who does what is commanded. `edgecamd`
+//! implements them, since siblings do not import siblings.
 
 use std::error::Error;
 use std::future::Future;
@@ -35,6 +35,13 @@ pub struct Waiting {
     pub event: Event,
     /// When it was stored, on the machine's monotonic clock.
     pub stored_at: Duration,
+}
+
+/// What a client of the broker asks of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To install what is staged, or the newest version that is known.
+    InstallUpdate,
 }
 
 /// The outbox could not be read or written; it is tried again.

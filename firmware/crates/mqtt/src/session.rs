@@ -31,7 +31,7 @@ const OVERHEAD: usize = 16;
 
 /// A packet that is neither an announcement nor the retained state.
 enum Control {
-    Subscribe(Vec<String>),
+    Subscribe(Vec<String>, QoS),
     Unsubscribe(String),
     Farewell(String),
     Disconnect,
@@ -174,9 +174,8 @@ impl<'a, O: Outbox> Session<'a, O> {
         while self.window.has_room() {
             let Some(control) = self.control.pop_front() else { break };
             let sent = match control {
-                Control::Subscribe(filters) => {
-                    let filters =
-                        filters.into_iter().map(|f| SubscribeFilter::new(f, QoS::AtMostOnce));
+                Control::Subscribe(filters, qos) => {
+                    let filters = filters.into_iter().map(|f| SubscribeFilter::new(f, qos));
                     self.client.try_subscribe_many(filters)
                 }
                 Control::Unsubscribe(filter) => self.client.try_unsubscribe(filter),
@@ -275,7 +274,11 @@ impl<'a, O: Outbox> Session<'a, O> {
         let topics = &self.courier.topics;
         let own = topics.own_retained();
         let filters = topics.home_assistant_status().into_iter().chain(own).collect();
-        self.control.push_back(Control::Subscribe(filters));
+        self.control.push_back(Control::Subscribe(filters, QoS::AtMostOnce));
+        if self.courier.commands.is_some() {
+            let commands = vec![topics.update_command()];
+            self.control.push_back(Control::Subscribe(commands, QoS::AtLeastOnce));
+        }
         let link = LinkStatus::Connected { since: base::clock::wall() };
         self.courier.show(Some(link), 0);
         tracing::info!(broker = %self.address, "connected to the broker");
@@ -296,9 +299,13 @@ impl<'a, O: Outbox> Session<'a, O> {
         Ok(())
     }
 
-    /// What others publish. Commands (`<feature>/set`) will be told apart here.
+    /// What others publish. A command that the broker kept is an old one, and is not obeyed again.
     fn on_message(&mut self, publish: &Publish, now: Instant) {
-        if Some(&publish.topic) == self.courier.topics.home_assistant_status().as_ref() {
+        if publish.topic.ends_with("/set") {
+            if !publish.retain {
+                self.courier.commanded(&publish.topic, &publish.payload);
+            }
+        } else if Some(&publish.topic) == self.courier.topics.home_assistant_status().as_ref() {
             if publish.payload == "online"
                 && let Some(topic) = self.courier.topics.discovery()
             {

@@ -81,11 +81,33 @@ pub struct SystemHealth {
     pub clock_synced: Option<bool>,
 }
 
+/// The firmware and what there is newer, as Home Assistant's update entity reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Firmware {
+    /// What it is, for people.
+    pub title: String,
+    /// Version that runs.
+    pub installed_version: String,
+    /// The newest version that is known: that of `installed_version` where there is none newer.
+    pub latest_version: String,
+    /// Whether an update is under way.
+    pub in_progress: bool,
+    /// How much of it is done, 0..=100; `None`: that cannot be said.
+    pub update_percentage: Option<u8>,
+    /// What the newest brings, for people; empty where that is not known, since Home Assistant refuses null
+    /// and keeps what was before when it is left out. It shows at most 255 characters.
+    pub release_summary: String,
+    /// Where people read what it brings. Home Assistant refuses an empty one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_url: Option<String>,
+}
+
 /// Everything that retained topics and discovery are made of; the newest counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Site {
     pub(crate) cameras: BTreeMap<String, Camera>,
     pub(crate) system: Option<SystemHealth>,
+    pub(crate) firmware: Option<Firmware>,
 }
 
 /// A camera with its newest report.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use base::shutdown::Shutdown;
 use config::MqttConfig;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::backoff::Backoff;
 use crate::connect::{self, Address};
 use crate::courier::Courier;
 use crate::error::MqttError;
 use crate::handle::MqttHandle;
-use crate::ports::Outbox;
+use crate::ports::{Command, Outbox};
 use crate::session::Session;
 use crate::site::{CameraSite, Node, Site};
 use crate::status::{LinkStatus, MqttStatus};
@@ -78,6 +78,13 @@ impl<O: Outbox> MqttTask<O> {
     #[must_use]
     pub fn with_tuning(mut self, tuning: Tuning) -> Self {
         self.courier.tuning = tuning;
+        self
+    }
+
+    /// The same; commands that the broker's clients give go to `commands`. Without, none are taken.
+    #[must_use]
+    pub fn with_commands(mut self, commands: mpsc::Sender<Command>) -> Self {
+        self.courier.commands = Some(commands);
         self
     }
 

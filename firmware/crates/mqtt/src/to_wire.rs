@@ -84,6 +84,10 @@ pub(crate) fn retained(
         let payload = serde_json::to_vec(system).unwrap_or_default();
         items.insert(topics.system(), Item { payload, news: Vec::new() });
     }
+    if let Some(firmware) = &site.firmware {
+        let payload = serde_json::to_vec(firmware).unwrap_or_default();
+        items.insert(topics.update(), Item { news: payload.clone(), payload });
+    }
     for camera in site.cameras.values() {
         camera_items(topics, camera, seen, &mut items);
     }

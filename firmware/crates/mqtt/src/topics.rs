@@ -6,6 +6,8 @@ use api::event::Direction;
 pub const ONLINE: &str = "online";
 /// Payload of an availability topic.
 pub const OFFLINE: &str = "offline";
+/// Payload of the command that installs an update.
+pub const INSTALL: &str = "install";
 
 /// The topics of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,16 @@ impl Topics {
     /// Health of the machine, retained.
     pub fn system(&self) -> String {
         format!("{}/system", self.base)
+    }
+
+    /// The firmware and what there is newer, retained.
+    pub fn update(&self) -> String {
+        format!("{}/update", self.base)
+    }
+
+    /// Where an update is ordered, by [`INSTALL`].
+    pub fn update_command(&self) -> String {
+        format!("{}/update/set", self.base)
     }
 
     /// Whether a camera's pictures flow, retained.
@@ -138,6 +150,7 @@ impl Topics {
         ];
         let mut filters: Vec<_> =
             of_cameras.iter().map(|filter| format!("{}/{filter}", self.base)).collect();
+        filters.push(self.update());
         filters.extend(self.discovery());
         filters
     }
@@ -221,11 +234,12 @@ mod tests {
             topics.zone_count("front", "drive", "car"),
             topics.line("front", "gate", Direction::Out),
             topics.line_label("front", "gate", Direction::Out, "traffic light"),
+            topics.update(),
             topics.discovery().unwrap(),
         ] {
             assert!(found(&topic), "{topic}");
         }
-        assert!(!found(&topics.events(Some("front"))));
+        assert!(!found(&topics.events(Some("front"))) && !found(&topics.update_command()));
     }
 
     #[test]

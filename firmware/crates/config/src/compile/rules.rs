@@ -127,20 +127,29 @@ fn scope(
     {
         check.wrong("min_area", Some(&least), format!("is above `max_area`, {most}"));
     }
-    Scope { labels: detection::labels(check, labels), size, schedule: windows_of(check, windows) }
+    Scope {
+        labels: detection::labels(check, labels),
+        size,
+        schedule: windows_of(check, "schedule", windows),
+    }
 }
 
-fn windows_of(check: &mut Check<'_>, windows: Option<&[String]>) -> Option<domain::Schedule> {
+/// The schedule that `field` says; `None`: always, or it says none.
+pub(super) fn windows_of(
+    check: &mut Check<'_>,
+    field: &str,
+    windows: Option<&[String]>,
+) -> Option<domain::Schedule> {
     let windows = windows.filter(|windows| !windows.is_empty())?;
     if windows.len() > WINDOWS {
         let reason = format!("has {} windows, but may have {WINDOWS}", windows.len());
-        check.wrong("schedule", None, reason);
+        check.wrong(field, None, reason);
         return None;
     }
     match schedule::parse(windows) {
         Ok(schedule) => Some(schedule),
         Err((index, reason)) => {
-            check.below("schedule").item(index).wrong("", Some(&windows[index]), reason);
+            check.below(field).item(index).wrong("", Some(&windows[index]), reason);
             None
         }
     }

@@ -35,8 +35,15 @@ const MAX_BYTES: usize = 4 << 20;
 const MAX_BODY: usize = 64 << 10;
 /// POSTs that take no key: they come before anybody is known, change nothing, or carry a body that is too
 /// long to be compared and name what they make themselves.
-const WITHOUT: &[&str] =
-    &["claim_device", "login", "logout", "begin_whep", "infer_picture", "add_model"];
+const WITHOUT: &[&str] = &[
+    "claim_device",
+    "login",
+    "logout",
+    "begin_whep",
+    "infer_picture",
+    "add_model",
+    "install_update",
+];
 /// POSTs whose answer holds a secret.
 const SECRET: &[&str] = &["create_token", "create_webhook"];
 /// Headers of an answer that belong to it.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::client::{MERGE_PATCH, Server, soon};
 use crate::fake::hooks::HOOK;
+use crate::fake::updates::UPLOAD;
 use crate::work::{JOB, MODEL};
 
 fn document() -> Value {
@@ -148,6 +149,7 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{cam}", "front")
             .replace("/jobs/{id}", &format!("/jobs/{JOB}"))
             .replace("/webhooks/{id}", &format!("/webhooks/{HOOK}"))
+            .replace("/uploads/{id}", &format!("/uploads/{UPLOAD}"))
             .replace("{name}", MODEL)
             .replace("{id}", &server.fake.event_id(1))
             .replace("{revision}", "1")
@@ -160,7 +162,8 @@ async fn every_documented_operation_is_served_with_a_documented_answer() {
             .replace("{mask}", "house")
             .replace("{code}", "disk_full");
         // An empty patch changes nothing; a patch of WHEP is none of these.
-        let others = ["/users/", "/whep/", "/webhooks/"].iter().any(|one| path.contains(one));
+        let others =
+            ["/users/", "/whep/", "/webhooks/", "/uploads/"].iter().any(|one| path.contains(one));
         let patches = method == Method::PATCH && !others;
         let kind = if patches { MERGE_PATCH } else { "application/json" };
         let headers = [("content-type", kind)];

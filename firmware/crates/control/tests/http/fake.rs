@@ -5,6 +5,7 @@ mod gpio;
 pub(crate) mod hooks;
 mod machine;
 mod settings;
+pub(crate) mod updates;
 pub(crate) mod watching;
 
 use std::collections::BTreeMap;
@@ -66,6 +67,7 @@ pub(crate) struct Fake {
     pub(crate) work: Work,
     pub(crate) hooks: hooks::Hooks,
     pub(crate) gpio: gpio::Pins,
+    pub(crate) updates: updates::Store,
 }
 
 impl Fake {
@@ -104,6 +106,7 @@ impl Fake {
             work: Work::default(),
             hooks: hooks::Hooks::default(),
             gpio: gpio::Pins::default(),
+            updates: updates::Store::default(),
         })
     }
 
@@ -126,6 +129,7 @@ impl Fake {
             webhooks: self.clone(),
             mqtt: self.clone(),
             gpio: self.clone(),
+            updates: self.clone(),
             access: self.access.clone(),
             audit: self.clone(),
             certificates: None,

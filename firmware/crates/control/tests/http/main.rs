@@ -21,5 +21,6 @@ mod serving;
 mod settings;
 mod socket;
 mod traversal;
+mod updates;
 mod viewing;
 mod work;

@@ -17,3 +17,4 @@ mod subscriber;
 mod support;
 mod tls;
 mod trial;
+mod updates;

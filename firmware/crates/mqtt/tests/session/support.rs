@@ -7,7 +7,8 @@ use std::time::Duration;
 use base::shutdown::{self, Stopper};
 use config::MqttConfig;
 use config::model::Broker;
-use edgecam_mqtt::{CameraSite, MqttHandle, MqttStatus, MqttTask, Node, Tuning};
+use edgecam_mqtt::{CameraSite, Command, MqttHandle, MqttStatus, MqttTask, Node, Tuning};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::outbox::{BOOT_ID, MemoryOutbox};
@@ -17,6 +18,8 @@ use crate::subscriber::DEADLINE;
 pub(crate) struct Running {
     pub(crate) handle: MqttHandle,
     pub(crate) outbox: Arc<MemoryOutbox>,
+    /// What was commanded.
+    pub(crate) commands: mpsc::Receiver<Command>,
     stopper: Stopper,
     task: JoinHandle<()>,
 }
@@ -29,6 +32,7 @@ pub(crate) fn config(broker: SocketAddr) -> MqttConfig {
         client_cert: None,
         prefix: "edgecam".to_owned(),
         discovery_prefix: Some("homeassistant".to_owned()),
+        commands: true,
         keep_alive: Duration::from_secs(15),
     }
 }
@@ -72,8 +76,10 @@ impl Running {
         };
         let (handle, task) = MqttTask::new(config, node, cameras, Arc::clone(&outbox));
         let (stopper, shutdown) = shutdown::channel();
-        let task = tokio::spawn(task.with_tuning(tuning).run(shutdown));
-        Self { handle, outbox, stopper, task }
+        let (orders, commands) = mpsc::channel(1);
+        let task = task.with_tuning(tuning).with_commands(orders);
+        let task = tokio::spawn(task.run(shutdown));
+        Self { handle, outbox, commands, stopper, task }
     }
 
     /// The status, once it is as `wanted`.
