@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
+        Some(Command::Card(args)) => args::card(&args),
         Some(Command::HostAgent) => host::agent::serve().context("serving as the host agent"),
         Some(Command::ResetAccess) => args::reset_access(&args.run),
         Some(Command::Run) | None => app::main(&args.run),
