@@ -80,6 +80,7 @@ all)
     lint
     check_shown set-up "$SETUP_DIR/tests/setup-test.sh"
     check_shown tryboot ota/image/tryboot/test.sh
+    check_shown keys ota/keys-test.sh
     check build build
     check_shown tests tests
     check_shown fuzz "$SETUP_DIR/fuzz.sh" 5

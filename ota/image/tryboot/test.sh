@@ -259,12 +259,12 @@ no_power_cut_starts_anything_but_a_whole_slot() {
             fresh
             # A card on which both slots have been committed before.
             if [[ $how == used-* ]]; then
-                { printf '[all]\ntryboot_a_b=1\nboot_partition=3\n'; yes '' | head -c 219; } >"$FILE"
+                { printf '[all]\ntryboot_a_b=1\nboot_partition=3\n'; head -c 219 /dev/zero | tr '\0' '\n'; } >"$FILE"
                 says good get-state B
             fi
             echo $cut >"$TMP/cut"
             status=0
-            update ${how#*-} || status=$?
+            update "${how#*-}" || status=$?
             [ $status -eq 0 ] || [ $status -eq 99 ] || fail "$how, cut $cut: $(cat "$TMP/err")"
             went=0
             if [ -e "$TMP/dark" ]; then went=1 cuts=$((cuts + 1)); fi
