@@ -8,9 +8,9 @@
 # The whole state is two partition numbers in one sector that is written at once:
 #
 #   [all]                  the committed slot: every start but one goes there
-#   boot_partition=3
+#   boot_partition=2
 #   [tryboot]              the other slot, which `reboot "0 tryboot"` starts once
-#   boot_partition=4
+#   boot_partition=3
 #
 # and of the other slot:    [tryboot] is  | it is
 #                           its own       | to be tried, or was tried in vain

@@ -45,7 +45,7 @@ firmware_starts() {
         END { print part }' "$FILE"
 }
 
-slot_of() { case $1 in 3) echo A ;; 4) echo B ;; *) echo none ;; esac; }
+slot_of() { case $1 in 2) echo A ;; 3) echo B ;; *) echo none ;; esac; }
 
 # start FLAG: the machine starts; sets UP to the slot.
 start() {
@@ -136,7 +136,7 @@ the_image_s_own_file_fits_a_sector_and_starts_its_slot() {
     rests_on A
     says bad get-state B
     says A get-current
-    local line lines='[all] tryboot_a_b=1 boot_partition=3 [tryboot] boot_partition=3 '
+    local line lines='[all] tryboot_a_b=1 boot_partition=2 [tryboot] boot_partition=2 '
     line=$(tr -s '\n' ' ' <"$FILE")
     [ "$line" = "$lines" ] || fail "is $line"
 }
@@ -245,7 +245,7 @@ a_damaged_file_is_told_and_made_anew_from_the_slot_that_runs() {
 
 an_editor_s_line_ends_are_understood() {
     fresh
-    printf '[all]\r\ntryboot_a_b=1\r\nboot_partition=4\r\n[tryboot]\r\nboot_partition=3\r\n' >"$FILE"
+    printf '[all]\r\ntryboot_a_b=1\r\nboot_partition=3\r\n[tryboot]\r\nboot_partition=2\r\n' >"$FILE"
     echo rauc.slot=B >"$TMP/cmdline"
     says B get-primary
     says bad get-state A
@@ -259,7 +259,7 @@ no_power_cut_starts_anything_but_a_whole_slot() {
             fresh
             # A card on which both slots have been committed before.
             if [[ $how == used-* ]]; then
-                { printf '[all]\ntryboot_a_b=1\nboot_partition=3\n'; head -c 219 /dev/zero | tr '\0' '\n'; } >"$FILE"
+                { printf '[all]\ntryboot_a_b=1\nboot_partition=2\n'; head -c 219 /dev/zero | tr '\0' '\n'; } >"$FILE"
                 says good get-state B
             fi
             echo $cut >"$TMP/cut"

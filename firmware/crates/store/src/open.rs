@@ -62,7 +62,7 @@ impl Store {
         prepare_folder(&options.dir)?;
         let path = versions::prepare(&options.dir, migrations)?;
         let (mut connection, replaced) = open_or_replace(&path, migrations)?;
-        versions::take_over(&mut connection, &path)?;
+        versions::take_over(&mut connection, &path, migrations.len())?;
         Ok(Self { connection, path, options, replaced })
     }
 
@@ -224,7 +224,7 @@ pub(crate) fn migrate(
 }
 
 /// Renames the database and what belongs to it; answers with its new name.
-fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let time = base::clock::wall().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();

@@ -18,10 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Row, Transaction, params};
+use base::error::{ErrorKind, Kind};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction, params};
 
 use crate::error::StoreError;
-use crate::open::{MIGRATIONS, counter, migrate, quick_check, salvage_last_seq, set_last_seq};
+use crate::open::{
+    MIGRATIONS, counter, migrate, put_aside, quick_check, salvage_last_seq, set_last_seq,
+};
 use crate::sql::{to_column, zones_column};
 use crate::write::{decode, note_open};
 
@@ -75,7 +78,7 @@ pub(crate) fn prepare(dir: &Path, migrations: &[&str]) -> Result<PathBuf, StoreE
     let older = there(dir)?.into_iter().find(|(other, _)| *other < schema);
     let Some((_, older)) = older else { return Ok(own) };
     match make(&older, &own, migrations, copy_whole) {
-        Err(StoreError::DiskFull { .. }) => {
+        Err(error) if error.kind() == ErrorKind::ResourceExhausted => {
             tracing::error!(
                 older = %older.display(),
                 "no room for a copy of the event database: only what waits for the broker and the newest \
@@ -139,30 +142,48 @@ fn copy_whole(older: &Path, new: &Path) -> Result<(), StoreError> {
 /// Takes over into `own`, at `path`, what other files have beyond it.
 ///
 /// # Errors
-/// When `own` cannot be written. What is wrong with another file is said and costs what it has.
-pub(crate) fn take_over(own: &mut Connection, path: &Path) -> Result<(), StoreError> {
+/// When `own` cannot be written, or there is no room for what waits in an older file, which is to go.
+pub(crate) fn take_over(own: &mut Connection, path: &Path, schema: usize) -> Result<(), StoreError> {
     let fail = |source| StoreError::sqlite(path, "taking over what another firmware stored", source);
     let dir = path.parent().unwrap_or(Path::new("."));
-    for (_, other) in there(dir)?.into_iter().filter(|(_, other)| other != path) {
+    for (theirs, other) in there(dir)?.into_iter().filter(|(_, other)| other != path) {
         let last = counter(own, "last_seq").map_err(fail)?;
         let Some(newer) = salvage_last_seq(&other).filter(|newer| *newer > last) else { continue };
-        match taken_over(own, &other, newer) {
-            Ok(Taken { events, left }) => tracing::warn!(
-                other = %other.display(), events, left,
-                "took over what another firmware stored; what is left there only that one can read"
-            ),
-            Err(error) => match fail(error) {
-                full @ (StoreError::DiskFull { .. } | StoreError::ReadOnly { .. }) => return Err(full),
-                error => {
-                    let error = base::error::chain(&error);
-                    tracing::error!(error, other = %other.display(), "nothing is taken over: it stays there");
-                    // At least nothing is numbered twice.
-                    set_last_seq(own, newer).map_err(fail)?;
-                }
-            },
+        let why = match fitting(own, &other, newer).map_err(fail) {
+            Ok(Taken { events, left }) => {
+                tracing::warn!(
+                    other = %other.display(), events, left,
+                    "took over what another firmware stored; what is left only that one can read"
+                );
+                continue;
+            }
+            Err(error) if error.kind() == ErrorKind::ResourceExhausted && theirs < schema => {
+                return Err(error);
+            }
+            Err(error) => error,
+        };
+        tracing::error!(
+            error = base::error::chain(&why),
+            other = %other.display(),
+            "what another firmware stored is not taken over: it stays there"
+        );
+        // At least nothing is numbered twice.
+        set_last_seq(own, newer).map_err(fail)?;
+        if why.is_corruption() {
+            put_aside(&other)?;
         }
     }
     Ok(())
+}
+
+/// As much of it as there is room for: what waits for the broker in any case.
+fn fitting(own: &mut Connection, other: &Path, newer: u64) -> rusqlite::Result<Taken> {
+    match taken_over(own, other, newer, NEWEST) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            taken_over(own, other, newer, 0)
+        }
+        done => done,
+    }
 }
 
 /// What came of it.
@@ -172,14 +193,19 @@ struct Taken {
 }
 
 /// All or nothing, in one transaction.
-fn taken_over(own: &mut Connection, other: &Path, newer: u64) -> rusqlite::Result<Taken> {
+fn taken_over(
+    own: &mut Connection,
+    other: &Path,
+    newer: u64,
+    also: u64,
+) -> rusqlite::Result<Taken> {
     let other = Other(open(other)?);
     let into = own.transaction()?;
     let last = counter(&into, "last_seq")?;
     drop_acknowledged(&into, &other)?;
     move_cursors(&into, &other, last)?;
     let mut taken = Taken { events: 0, left: 0 };
-    other.events_after(last, newer, |event| {
+    other.events_after(last, newer.saturating_sub(also), |event| {
         let stored = store(&into, &event)?;
         taken.events += u64::from(stored);
         taken.left += u64::from(!stored);
@@ -295,11 +321,11 @@ impl Stored {
 struct Other(Connection);
 
 impl Other {
-    /// Announcements after `last`: those that wait, and the newest of the others up to `newest`.
+    /// Announcements after `last`: those that wait, and those after `old`.
     fn events_after(
         &self,
         last: u64,
-        newest: u64,
+        old: u64,
         mut each: impl FnMut(Stored) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let mut rows = self.0.prepare(
@@ -308,8 +334,7 @@ impl Other {
              FROM events e LEFT JOIN outbox o ON o.seq = e.seq
              WHERE e.seq > ?1 AND (o.seq IS NOT NULL OR e.seq > ?2) ORDER BY e.seq",
         )?;
-        let old = to_column(newest.saturating_sub(NEWEST));
-        let mut rows = rows.query(params![to_column(last), old])?;
+        let mut rows = rows.query(params![to_column(last), to_column(old)])?;
         while let Some(row) = rows.next()? {
             each(Stored::of(row)?)?;
         }

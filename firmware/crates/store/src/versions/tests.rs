@@ -1,5 +1,6 @@
 //! Two firmwares that share a data folder: the one before an update, and the one after it.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use api::event::{Event, EventType, Kind, Phase, Severity, Timing, Zones};
@@ -7,7 +8,9 @@ use tempfile::TempDir;
 use ulid::Ulid;
 
 use super::*;
-use crate::types::{EventQuery, HookNote, NewEvent, OutboxPolicy, StoreOptions, TrackLimits};
+use crate::types::{
+    EventQuery, HookNote, NewEvent, NewTracks, OutboxPolicy, StoreOptions, TrackLimits,
+};
 use crate::{Store, StoreHandle, StoreThreads};
 
 const SIX: &str = "ALTER TABLE events ADD COLUMN colour TEXT;
@@ -179,7 +182,7 @@ async fn what_the_older_firmware_cannot_read_waits_for_the_one_that_can() {
     // The newer one, once it is back, still has it to send, over MQTT and to webhooks.
     let path = prepare(dir.path(), &newer()).unwrap();
     let mut own = Connection::open(&path).unwrap();
-    take_over(&mut own, &path).unwrap();
+    take_over(&mut own, &path, 6).unwrap();
     assert_eq!(numbers(&own, "SELECT seq FROM outbox ORDER BY seq", []).unwrap(), [2, 4]);
     let cursors = "SELECT seq FROM webhook_cursors WHERE hook = ?1";
     assert_eq!(numbers(&own, cursors, [hook.to_string()]).unwrap(), [1]);
@@ -233,6 +236,69 @@ async fn without_room_for_a_copy_what_waits_is_taken_along_all_the_same() {
     make(&older, &own, &newer(), |_, _| Ok(())).unwrap();
     let (new, threads) = start(&dir, &newer());
     assert_eq!((seqs(&new).await, waiting(&new).await), (vec![1, 2, 3], vec![3]));
+    threads.stop().await;
+}
+
+const DIR: &str = "EDGECAM_TEST_MOUNT_DIR";
+
+#[test]
+fn on_a_card_that_is_full_the_update_takes_along_what_waits_or_leaves_the_older_file_whole() {
+    // In mounts of its own, which go with it.
+    let dir = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=4m none \"$1\" && exec \"$2\" --exact versions::tests::full_card \
+                  --ignored --nocapture";
+    let this = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--", "sh", "-c", script, "sh"]).arg(dir.path()).arg(this);
+    let output = command.env(DIR, dir.path()).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    if !said.contains("running 1 test") {
+        let left_out = "skipped: on_a_card_that_is_full: mounting is not allowed here (needs root)";
+        drop(writeln!(io::stderr(), "{left_out}"));
+        return;
+    }
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "started by the test above, in mounts of its own"]
+async fn full_card() {
+    let dir = PathBuf::from(std::env::var(DIR).unwrap());
+    let options = || StoreOptions {
+        tracks: TrackLimits { max_bytes: 8 << 20, max_age: Duration::from_secs(86_400) },
+        ..options(&dir)
+    };
+    let (old, threads) = Store::open(options()).unwrap().spawn().unwrap();
+    let (from, to) = (base::clock::wall(), base::clock::wall());
+    let (session, camera, labels) = (Ulid::generate(), "front".to_owned(), vec![]);
+    for _ in 0..5 {
+        let body = vec![7; 400_000];
+        let (camera, labels) = (camera.clone(), labels.clone());
+        old.append_tracks(NewTracks { session, camera, labels, from, to, body }).await.unwrap();
+    }
+    append(&old, 20).await;
+    old.ack((1..=15).collect()).await.unwrap();
+    threads.stop().await;
+
+    let (new, threads) = Store::open_as(options(), &newer()).unwrap().spawn().unwrap();
+    assert_eq!(waiting(&new).await, (16..=20).collect::<Vec<_>>());
+    assert_eq!(seqs(&new).await.len(), 20, "tracks had no room, announcements had");
+    threads.stop().await;
+
+    // And with no room at all.
+    for name in ["events-6.db", "events-6.db-wal", "events-6.db-shm"] {
+        let _ = fs::remove_file(dir.join(name));
+    }
+    let whole = fs::read(dir.join("events.db")).unwrap();
+    let mut filler = File::create(dir.join("filler")).unwrap();
+    while filler.write_all(&[0; 4096]).is_ok() {}
+    let error = Store::open_as(options(), &newer()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
+    fs::remove_file(dir.join("filler")).unwrap();
+    assert_eq!(fs::read(dir.join("events.db")).unwrap(), whole);
+    let (old, threads) = Store::open(options()).unwrap().spawn().unwrap();
+    assert_eq!(waiting(&old).await.len(), 5);
     threads.stop().await;
 }
 
