@@ -84,7 +84,7 @@ impl<D: Overwrite> Card<'_, D> {
         wipe::finish(&self.disk, &choices, &marker).map_err(writing(&choices))?;
         let bytes = self.disk.read(&choices).map_err(reading(&choices))?;
         let read = match &bytes {
-            Some(bytes) => choices::read(bytes, self.kept()?),
+            Some(bytes) => choices::read(bytes, &self.kept()?),
             None => self.misnamed(),
         };
         match read {

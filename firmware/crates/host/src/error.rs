@@ -52,10 +52,9 @@ impl Kind for HostError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Agent { .. } => ErrorKind::Unavailable,
-            Self::Failed(_)
-            | Self::Read { .. }
-            | Self::Write { .. }
-            | Self::Command { .. } => ErrorKind::FailedPrecondition,
+            Self::Failed(_) | Self::Read { .. } | Self::Write { .. } | Self::Command { .. } => {
+                ErrorKind::FailedPrecondition
+            }
         }
     }
 }

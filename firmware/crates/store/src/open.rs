@@ -55,10 +55,7 @@ impl Store {
     }
 
     /// The same for a firmware that knows `migrations`.
-    pub(crate) fn open_as(
-        options: StoreOptions,
-        migrations: &[&str],
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open_as(options: StoreOptions, migrations: &[&str]) -> Result<Self, StoreError> {
         prepare_folder(&options.dir)?;
         let path = versions::prepare(&options.dir, migrations)?;
         let (mut connection, replaced) = open_or_replace(&path, migrations)?;

@@ -60,7 +60,7 @@ fn there(dir: &Path) -> Result<Vec<(usize, PathBuf)>, StoreError> {
     let names = listed().map_err(|source| StoreError::folder(dir, source))?;
     let of = |name: std::ffi::OsString| Some((schema_of(name.to_str()?)?, dir.join(name)));
     let mut found: Vec<_> = names.into_iter().filter_map(of).collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(schema, _)| std::cmp::Reverse(*schema));
     Ok(found)
 }
 
@@ -88,7 +88,10 @@ pub(crate) fn prepare(dir: &Path, migrations: &[&str]) -> Result<PathBuf, StoreE
         }
         // It is left alone; what can be read of it is taken over as of any other file.
         Err(error) if error.is_corruption() => {
-            tracing::error!(error = base::error::chain(&error), "the older event database is corrupt");
+            tracing::error!(
+                error = base::error::chain(&error),
+                "the older event database is corrupt"
+            );
         }
         done => done?,
     }
@@ -143,8 +146,13 @@ fn copy_whole(older: &Path, new: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// When `own` cannot be written, or there is no room for what waits in an older file, which is to go.
-pub(crate) fn take_over(own: &mut Connection, path: &Path, schema: usize) -> Result<(), StoreError> {
-    let fail = |source| StoreError::sqlite(path, "taking over what another firmware stored", source);
+pub(crate) fn take_over(
+    own: &mut Connection,
+    path: &Path,
+    schema: usize,
+) -> Result<(), StoreError> {
+    let fail =
+        |source| StoreError::sqlite(path, "taking over what another firmware stored", source);
     let dir = path.parent().unwrap_or(Path::new("."));
     for (theirs, other) in there(dir)?.into_iter().filter(|(_, other)| other != path) {
         let last = counter(own, "last_seq").map_err(fail)?;
@@ -302,8 +310,7 @@ struct Stored {
 
 impl Stored {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let texts =
-            [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
+        let texts = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
         Ok(Self {
             seq: row.get(0)?,
             texts,
@@ -394,14 +401,16 @@ pub fn forget_older(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 fn forget_older_than(dir: &Path, schema: usize) -> Result<Vec<PathBuf>, StoreError> {
     if !dir.join(file_name(schema)).exists() {
-        let source = io::Error::new(io::ErrorKind::NotFound, "there is no database of this firmware");
+        let source =
+            io::Error::new(io::ErrorKind::NotFound, "there is no database of this firmware");
         return Err(StoreError::folder(dir, source));
     }
     let gone = there(dir)?.into_iter().filter(|(other, _)| *other < schema);
     gone.map(|(_, path)| {
         for suffix in ["", "-wal", "-shm"] {
             let one = with(&path, suffix);
-            let fail = |source| StoreError::PutAside { path: one.clone(), source: Arc::new(source) };
+            let fail =
+                |source| StoreError::PutAside { path: one.clone(), source: Arc::new(source) };
             remove(&one).map_err(fail)?;
         }
         Ok(path)

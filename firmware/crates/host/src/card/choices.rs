@@ -48,7 +48,7 @@ pub(super) struct Choices {
 }
 
 /// Reads the file; `None`: nothing is set in it. `kept` is the layer that earlier files made.
-pub(super) fn read(bytes: &[u8], kept: String) -> Result<Option<Choices>, Vec<Wrong>> {
+pub(super) fn read(bytes: &[u8], kept: &str) -> Result<Option<Choices>, Vec<Wrong>> {
     let mut file = File { wrong: Vec::new(), taken: Vec::new() };
     let table = parsed(bytes).map_err(|one| vec![one])?;
     if table.is_empty() {
@@ -258,9 +258,7 @@ impl Section {
     }
 
     fn port(&mut self, file: &mut File, key: &str) -> Option<u16> {
-        let port = |value: Value| {
-            u16::try_from(value.as_integer()?).ok().filter(|port| *port > 0)
-        };
+        let port = |value: Value| u16::try_from(value.as_integer()?).ok().filter(|port| *port > 0);
         self.take(file, key, "a number from 1 to 65535, without quotes", port)
     }
 

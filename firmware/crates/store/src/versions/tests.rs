@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use api::event::{Event, EventType, Kind, Phase, Severity, Timing, Zones};
+use base::error::Kind as _;
 use tempfile::TempDir;
 use ulid::Ulid;
 
@@ -108,7 +109,8 @@ fn every_schema_from_now_on_has_what_other_firmwares_read() {
         other.events_after(0, 0, |_| Ok(())).unwrap();
         assert!(!other.has("events", 1).unwrap() && !other.has("outbox", 1).unwrap());
         assert_eq!(other.cursors().unwrap(), []);
-        let columns = "SELECT count(*) FROM pragma_table_info('audit') WHERE name IN ('seq', 'body')";
+        let columns =
+            "SELECT count(*) FROM pragma_table_info('audit') WHERE name IN ('seq', 'body')";
         assert_eq!(numbers(&other.0, columns, []).unwrap(), [2]);
         for name in ["last_seq", "dropped_total"] {
             let sql = "SELECT value FROM counters WHERE name = ?1";
@@ -232,7 +234,10 @@ async fn without_room_for_a_copy_what_waits_is_taken_along_all_the_same() {
     };
     let refused = make(&older, &own, &newer(), full).unwrap_err();
     assert!(matches!(refused, StoreError::DiskFull { .. }));
-    assert!(!own.exists() && !dir.path().join("events-6.db.new").exists(), "the room is free again");
+    assert!(
+        !own.exists() && !dir.path().join("events-6.db.new").exists(),
+        "the room is free again"
+    );
     make(&older, &own, &newer(), |_, _| Ok(())).unwrap();
     let (new, threads) = start(&dir, &newer());
     assert_eq!((seqs(&new).await, waiting(&new).await), (vec![1, 2, 3], vec![3]));
@@ -245,7 +250,7 @@ const DIR: &str = "EDGECAM_TEST_MOUNT_DIR";
 fn on_a_card_that_is_full_the_update_takes_along_what_waits_or_leaves_the_older_file_whole() {
     // In mounts of its own, which go with it.
     let dir = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=4m none \"$1\" && exec \"$2\" --exact versions::tests::full_card \
+    let script = "mount -t tmpfs -o size=8m none \"$1\" && exec \"$2\" --exact versions::tests::full_card \
                   --ignored --nocapture";
     let this = std::env::current_exe().unwrap();
     let mut command = std::process::Command::new("unshare");
@@ -280,22 +285,29 @@ async fn full_card() {
     append(&old, 20).await;
     old.ack((1..=15).collect()).await.unwrap();
     threads.stop().await;
+    drop(old);
 
+    // Less room is left than the tracks take.
+    let mut filler = File::create(dir.join("filler")).unwrap();
+    while filler.write_all(&[0; 4096]).is_ok() {}
+    filler.set_len(filler.metadata().unwrap().len() - (1 << 20)).unwrap();
     let (new, threads) = Store::open_as(options(), &newer()).unwrap().spawn().unwrap();
     assert_eq!(waiting(&new).await, (16..=20).collect::<Vec<_>>());
     assert_eq!(seqs(&new).await.len(), 20, "tracks had no room, announcements had");
     threads.stop().await;
+
+    drop(new);
 
     // And with no room at all.
     for name in ["events-6.db", "events-6.db-wal", "events-6.db-shm"] {
         let _ = fs::remove_file(dir.join(name));
     }
     let whole = fs::read(dir.join("events.db")).unwrap();
-    let mut filler = File::create(dir.join("filler")).unwrap();
-    while filler.write_all(&[0; 4096]).is_ok() {}
+    let mut more = File::create(dir.join("more")).unwrap();
+    while more.write_all(&[0; 4096]).is_ok() {}
     let error = Store::open_as(options(), &newer()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error}");
-    fs::remove_file(dir.join("filler")).unwrap();
+    fs::remove_file(dir.join("more")).unwrap();
     assert_eq!(fs::read(dir.join("events.db")).unwrap(), whole);
     let (old, threads) = Store::open(options()).unwrap().spawn().unwrap();
     assert_eq!(waiting(&old).await.len(), 5);

@@ -26,13 +26,13 @@ tls = true
 "#;
 
 fn wrong(text: &str) -> Vec<String> {
-    let wrong = read(text.as_bytes(), String::new()).unwrap_err();
+    let wrong = read(text.as_bytes(), "").unwrap_err();
     wrong.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn everything_that_can_be_chosen_becomes_settings() {
-    let choices = read(WHOLE.as_bytes(), String::new()).unwrap().unwrap();
+    let choices = read(WHOLE.as_bytes(), "").unwrap().unwrap();
     let settings: Table = choices.settings.parse().unwrap();
     let expected: Table = r#"
         [node]
@@ -68,10 +68,10 @@ fn everything_that_can_be_chosen_becomes_settings() {
 #[test]
 fn every_editor_is_understood_and_a_file_without_choices_is_none() {
     for text in ["", "# all of it is a comment\r\n", "\u{feff}# with a mark\r\n"] {
-        assert_eq!(read(text.as_bytes(), String::new()).unwrap(), None, "{text:?}");
+        assert_eq!(read(text.as_bytes(), "").unwrap(), None, "{text:?}");
     }
     let text = "\u{feff}[wifi]\r\nssid = \"Café\"\r\ncountry = \"DE\"\r\n";
-    let choices = read(text.as_bytes(), String::new()).unwrap().unwrap();
+    let choices = read(text.as_bytes(), "").unwrap().unwrap();
     assert!(choices.settings.contains("Café") && !choices.settings.contains("password"));
 }
 
@@ -121,20 +121,20 @@ fn a_file_that_cannot_be_read_is_told_by_its_line_without_the_line() {
     assert!(wrong[0].starts_with("line 3: is no TOML"), "{wrong:?}");
     assert!(!wrong[0].contains("c4nary"), "{wrong:?}");
     let utf16: Vec<u8> = "[wifi]".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let told = read(&[&[0xff, 0xfe], utf16.as_slice()].concat(), String::new()).unwrap_err();
+    let told = read(&[&[0xff, 0xfe], utf16.as_slice()].concat(), "").unwrap_err();
     assert!(told[0].to_string().contains("UTF-8"), "{told:?}");
-    let told = read(&vec![b'#'; MOST + 1], String::new()).unwrap_err();
+    let told = read(&vec![b'#'; MOST + 1], "").unwrap_err();
     assert!(told[0].to_string().contains("at most"), "{told:?}");
-    let told = read(b"wifi = \"Home\"\n", String::new()).unwrap_err();
+    let told = read(b"wifi = \"Home\"\n", "").unwrap_err();
     assert!(told[0].to_string().contains("[wifi]"), "{told:?}");
 }
 
 #[test]
 fn a_later_file_changes_the_sections_that_it_names_and_no_others() {
-    let kept = read(WHOLE.as_bytes(), String::new()).unwrap().unwrap().settings;
+    let kept = read(WHOLE.as_bytes(), "").unwrap().unwrap().settings;
     let open = "[wifi]\nssid = \"Guests\"\ncountry = \"FR\"\n[network]\ninterface = \"wlan0\"\n\
                 address = \"10.0.0.2/8\"\n";
-    let settings: Table = read(open.as_bytes(), kept).unwrap().unwrap().settings.parse().unwrap();
+    let settings: Table = read(open.as_bytes(), &kept).unwrap().unwrap().settings.parse().unwrap();
     let expected: Table = r#"
         wifi_country = "FR"
         [interfaces.wlan0]
