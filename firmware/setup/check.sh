@@ -3,7 +3,7 @@
 # and the end names those that did.
 #
 # usage: check.sh lint   formatting, clippy, dependencies, scripts
-#        check.sh all    that, the tests of set-up, cargo test, and fuzzing for seconds
+#        check.sh all    that, the tests of set-up and of scripts of the image, cargo test, and fuzzing for seconds
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -79,6 +79,8 @@ lint) lint ;;
 all)
     lint
     check_shown set-up "$SETUP_DIR/tests/setup-test.sh"
+    check_shown tryboot ota/image/tryboot/test.sh
+    check_shown keys ota/keys-test.sh
     check build build
     check_shown tests tests
     check_shown fuzz "$SETUP_DIR/fuzz.sh" 5

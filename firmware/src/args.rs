@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use config::{Board, HostFacts, Layers, Loaded, Sources};
 
@@ -50,6 +51,10 @@ pub(crate) enum Command {
         /// What RAUC is about to do.
         stage: updates::Stage,
     },
+    /// Take over what the owner put on the card, and show him there what he is to know: started by
+    /// systemd, not by hand.
+    #[command(hide = true)]
+    Card(CardArgs),
     /// Print the OpenAPI document.
     Openapi,
     /// Forget all users, tokens and sessions, so that the device can be claimed anew. While no daemon
@@ -72,12 +77,26 @@ pub(crate) struct InstallArgs {
     into: Option<PathBuf>,
 }
 
+/// Where the card is, and where its choices go.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CardArgs {
+    /// Folder where the card's boot partition is mounted.
+    #[arg(long, value_name = "FOLDER")]
+    firmware: PathBuf,
+    /// The data folder.
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+}
+
 /// Where settings come from.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// Settings file (TOML); later ones win over earlier ones.
     #[arg(long, value_name = "FILE", global = true)]
     settings: Vec<PathBuf>,
+    /// The same, of the owner's choices on the card: wins over the other files, and need not be there.
+    #[arg(long, value_name = "FILE", global = true)]
+    card_settings: Option<PathBuf>,
     /// One setting, such as `cameras.front.encoder.bitrate_kbps=800`; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", global = true)]
     set: Vec<String>,
@@ -98,7 +117,7 @@ impl RunArgs {
         Sources::read(&Layers {
             board: Board::detect(),
             host: HostFacts { node_id: node::default_id(), data_dir: default_data_dir() },
-            files: self.settings.clone(),
+            files: self.files(),
             env: std::env::vars_os()
                 .filter_map(|(key, value)| {
                     Some((key.into_string().ok()?, value.into_string().ok()?))
@@ -107,6 +126,12 @@ impl RunArgs {
             set: self.set.clone(),
             source: self.source.clone().filter(|source| !source.is_empty()),
         })
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        // One that is there and cannot be seen is said to be unreadable, not passed over.
+        let there = |path: &&PathBuf| path.try_exists().unwrap_or(true);
+        self.settings.iter().chain(self.card_settings.iter().filter(there)).cloned().collect()
     }
 
     /// The settings of all layers, checked; nothing is written.
@@ -137,6 +162,15 @@ pub(crate) fn reset_access(run: &RunArgs) -> anyhow::Result<()> {
     let _lock = crate::settings::start::take(&config.data.dir)?;
     crate::access::reset(&config)?;
     print("all users are forgotten; the next start of edgecamd shows a code to claim the device\n")
+}
+
+/// Takes over what the owner put on the card. What is wrong with it is told there, and here.
+pub(crate) fn card(args: &CardArgs) -> anyhow::Result<()> {
+    let done = host::card::run(&args.firmware, &args.data).context("reading the card")?;
+    if !done.taken.is_empty() {
+        print(&format!("taken over from the card: {}\n", done.taken.join(", ")))?;
+    }
+    done.wrong.iter().try_for_each(|wrong| print(&format!("on the card: {wrong}\n")))
 }
 
 /// Installs a model, each file checked against its manifest.

@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         Some(Command::Backtest(asked)) => backtest::print(&args.run, &asked),
         Some(Command::Check) => args::check(&args.run),
         Some(Command::InstallModel(install)) => args::install_model(&args.run, &install),
+        Some(Command::Card(args)) => args::card(&args),
         Some(Command::HostAgent) => host::agent::serve().context("serving as the host agent"),
         Some(Command::UpdateGuard) => args::updates::guard(),
         Some(Command::UpdateHandler { stage }) => args::updates::handle(stage),

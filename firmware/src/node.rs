@@ -20,12 +20,13 @@ pub(crate) fn default_id() -> String {
 }
 
 /// The host name, without `.local`, under which the device with the id `id` is found on the local
-/// network: `edgecam-` and what tells it from others.
+/// network: `edgecam-` and what tells it from others, or the id that its owner gave it.
 pub(crate) fn host(id: &str) -> String {
-    let own = id.strip_prefix("ec-").unwrap_or(id).to_ascii_lowercase();
+    let name = id.strip_prefix("ec-").map(|own| format!("edgecam-{own}"));
+    let name = name.unwrap_or_else(|| id.to_owned()).to_ascii_lowercase();
     let label: String =
-        own.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(50).collect();
-    format!("edgecam-{}", label.trim_matches('-'))
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+    label.trim_matches('-').to_owned()
 }
 
 /// What the board calls itself, such as `Raspberry Pi 5 Model B Rev 1.0`.
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn the_host_name_is_one_of_dns() {
         assert_eq!(host("ec-0a1b2c"), "edgecam-0a1b2c");
-        assert_eq!(host("Gate_2"), "edgecam-gate-2");
+        assert_eq!(host("Gate_2"), "gate-2");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Most exposure of each service, in tenths, as `systemd-analyze security` counts it.
-const PROMISED: [(&str, u32); 7] = [
+const PROMISED: [(&str, u32); 8] = [
     ("edgecamd.service", 15),
+    ("edgecam-card.service", 10),
     ("edgecam-mediamtx@.service", 15),
     ("edgecam-mosquitto@.service", 15),
     ("edgecam-host@.service", 15),
@@ -24,7 +25,9 @@ fn rootfs() -> PathBuf {
 
 fn units() -> Vec<PathBuf> {
     let entries = fs::read_dir(rootfs().join("systemd/system")).unwrap();
-    let mut units: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    // Folders hold drop-ins of units that are not ours.
+    let mut units: Vec<_> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     units.sort();
     units
 }
@@ -120,6 +123,28 @@ fn each_unit_that_the_daemon_starts_has_its_socket_and_its_folder() {
         assert!(folders.contains(&format!("\nd /run/edgecam-units/{unit} ")), "{unit}");
         assert!(values(&daemon, "Wants").any(|all| all.contains(&format!("-{unit}.socket"))));
     }
+}
+
+#[test]
+fn a_card_that_cannot_be_read_neither_stops_the_start_nor_keeps_it_waiting() {
+    let (card, daemon) = (text("edgecam-card.service"), text("edgecamd.service"));
+    let mount = "run-edgecam\\x2dcard.mount";
+    // Before the daemon, but nothing that it needs: it starts whatever came of the card.
+    assert!(values(&daemon, "After").any(|all| all.contains("edgecam-card.service")));
+    for needs in ["Wants", "Requires", "BindsTo", "Requisite"] {
+        assert!(values(&daemon, needs).all(|all| !all.contains("edgecam-card")), "{needs}");
+    }
+    assert_eq!(values(&card, "Requires").collect::<Vec<_>>(), [mount]);
+    let text = text(mount);
+    // Ordered before local-fs.target, as mounts are by default, it would hold up the whole start.
+    assert!(values(&text, "DefaultDependencies").eq(["no"]));
+    assert!(values(&text, "StopWhenUnneeded").eq(["yes"]), "it is mounted while it is read");
+    let device = "systemd/system/dev-disk-by\\x2dpartlabel-firmware.device.d/10-edgecam.conf";
+    let device = fs::read_to_string(rootfs().join(device)).unwrap();
+    assert!(values(&device, "JobRunningTimeoutSec").eq(["10"]), "not 90 s for what is not there");
+    let at = "/var/lib/edgecam/card";
+    assert!(daemon.contains(&format!("Environment=EDGECAM_CLAIM_FILE={at}/claim-code\n")));
+    assert!(daemon.contains(&format!("--card-settings {at}/settings.toml\n")));
 }
 
 #[test]

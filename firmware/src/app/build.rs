@@ -12,7 +12,7 @@ use crate::cameras::LinkServer;
 use crate::media_server::Found;
 use crate::models::{ModelKeeper, ModelWish};
 use crate::settings::{Opened, OrderMaker};
-use crate::{access, listen};
+use crate::{access, listen, watchdog};
 
 /// What was opened and bound; nothing runs yet but the store.
 pub(super) struct Built {
@@ -50,7 +50,9 @@ pub(super) async fn build(opened: Opened) -> anyhow::Result<Built> {
     let wanted = library.chosen(&loaded.settings.detector)?;
     let (keeper, wish, choice) = ModelKeeper::new(library, &wanted, config.download_models)?;
     let orders = OrderMaker::new(library.clone(), choice, data, publish_to);
-    let store = Store::open(store_options(config)).context("opening the event store")?;
+    let options = store_options(config);
+    let store = watchdog::patiently(move || Store::open(options)).await?;
+    let store = store.context("opening the event store")?;
     let (store, threads) = store.spawn().context("starting the event store")?;
     let link = LinkServer::bind(&data.join("run")).with_context(|| {
         format!("listening for camera processes in {}", data.join("run").display())

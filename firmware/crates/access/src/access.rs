@@ -14,12 +14,13 @@ use tokio::sync::Semaphore;
 use ulid::Ulid;
 
 use crate::book::{Book, TokenRow};
+use crate::claim::Claim;
 use crate::error::AccessError;
 use crate::folder::Folder;
 use crate::lockout::Lockout;
+use crate::password;
 use crate::principal::Principal;
 use crate::secret::{self, Purpose};
-use crate::{claim, password};
 
 /// What wrong claim codes are counted under: no user has such a name.
 const CLAIM: &str = "(claim)";
@@ -42,7 +43,7 @@ struct Inner {
     changing: tokio::sync::Mutex<()>,
     hashing: Semaphore,
     lockout: Mutex<Lockout>,
-    code: RwLock<Option<String>>,
+    claim: RwLock<Option<Claim>>,
     last: Mutex<Last>,
 }
 
@@ -77,14 +78,13 @@ impl Access {
         if let Err(error) = &book {
             tracing::error!(%error, "nobody can sign in");
         }
-        let code = folder.code_of(book.as_ref().ok())?;
         Ok(Self(Arc::new(Inner {
+            claim: RwLock::new(folder.claim_of(book.as_ref().ok())?),
             folder,
             book: RwLock::new(book.map(Arc::new)),
             changing: tokio::sync::Mutex::default(),
             hashing: Semaphore::new(HASHES),
             lockout: Mutex::default(),
-            code: RwLock::new(code),
             last: Mutex::default(),
         })))
     }
@@ -98,9 +98,9 @@ impl Access {
         Folder::new(folder).empty()
     }
 
-    /// The code that claims the device; `None` once it has an owner.
+    /// The code that claims the device, to be shown; `None`: it has an owner, or that one chose the code.
     pub fn claim_code(&self) -> Option<String> {
-        self.0.code.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.claim.read().unwrap_or_else(PoisonError::into_inner).clone()?.shown()
     }
 
     /// Whether the device has an owner. A damaged file does not make it nobody's.
@@ -143,9 +143,10 @@ impl Access {
         from: IpAddr,
     ) -> Result<NewSession, AccessError> {
         self.try_book()?;
-        let expected = self.claim_code().ok_or(AccessError::Claimed)?;
+        let expected = self.0.claim.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let expected = expected.ok_or(AccessError::Claimed)?;
         self.may_try(from, CLAIM)?;
-        if !claim::is(code, &expected) {
+        if !expected.is(code) {
             self.lockout().failed(from, CLAIM, Instant::now());
             return Err(AccessError::WrongCode);
         }
@@ -166,8 +167,8 @@ impl Access {
                 Ok(begin_session(book, &new.username, now))
             })
             .await?;
-        *self.0.code.write().unwrap_or_else(PoisonError::into_inner) = None;
-        self.0.folder.forget_claim_code();
+        *self.0.claim.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.folder.forget_claim();
         session.ok_or(AccessError::Claimed)
     }
 

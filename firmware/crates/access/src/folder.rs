@@ -7,13 +7,15 @@ use std::sync::Arc;
 use base::durable::{Disk, LocalDisk, SECRET};
 
 use crate::book::{Book, FORMAT};
-use crate::claim;
+use crate::claim::{self, Claim};
 use crate::error::AccessError;
 
 /// Name of the file with the book.
 const BOOK: &str = "access.json";
 /// Name of the file with the claim code.
 const CODE: &str = "claim-code";
+/// Name of the file with the hash of a code that the owner chose before the first start.
+const HASH: &str = "claim-hash";
 
 /// The folder they lie in.
 #[derive(Clone, Debug)]
@@ -58,16 +60,34 @@ impl Folder {
         LocalDisk.replace(&path, &text, SECRET).map_err(|error| stored(&path, error))
     }
 
-    /// The code of a device whose book is `book`; `None`: it has an owner, or its book is damaged.
-    pub(crate) fn code_of(&self, book: Option<&Book>) -> Result<Option<String>, AccessError> {
+    /// What claims a device whose book is `book`; `None`: it has an owner, or its book is damaged.
+    pub(crate) fn claim_of(&self, book: Option<&Book>) -> Result<Option<Claim>, AccessError> {
         match book {
-            Some(book) if book.users.is_empty() => self.claim_code().map(Some),
+            Some(book) if book.users.is_empty() => self.claim().map(Some),
             // One that a power cut left behind.
             Some(_) => {
-                self.forget_claim_code();
+                self.forget_claim();
                 Ok(None)
             }
             None => Ok(None),
+        }
+    }
+
+    /// The code that the owner chose, or one of our own.
+    fn claim(&self) -> Result<Claim, AccessError> {
+        let path = self.path.join(HASH);
+        let chosen = std::fs::read_to_string(&path).ok();
+        let Some(text) = chosen else { return self.claim_code().map(Claim::Made) };
+        match claim::chosen(&text) {
+            Some(claim) => {
+                // One of ours that was shown before is no way in any more.
+                Self::remove([self.path.join(CODE)].iter().chain(&self.shown));
+                Ok(claim)
+            }
+            None => {
+                tracing::error!(path = %path.display(), "no SHA-256 of a code: not used");
+                self.claim_code().map(Claim::Made)
+            }
         }
     }
 
@@ -98,8 +118,12 @@ impl Folder {
     }
 
     /// Takes a code that was used away. One that stays is told only: it opens nothing any more.
-    pub(crate) fn forget_claim_code(&self) {
-        for path in [&self.path.join(CODE)].into_iter().chain(&self.shown) {
+    pub(crate) fn forget_claim(&self) {
+        Self::remove([CODE, HASH].map(|name| self.path.join(name)).iter().chain(&self.shown));
+    }
+
+    fn remove<'a>(paths: impl Iterator<Item = &'a PathBuf>) {
+        for path in paths {
             match std::fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(%error, path = %path.display(), "the used code cannot be removed");
@@ -109,9 +133,9 @@ impl Folder {
         }
     }
 
-    /// Takes both away.
+    /// Takes all of them away.
     pub(crate) fn empty(&self) -> Result<(), AccessError> {
-        for name in [BOOK, CODE] {
+        for name in [BOOK, CODE, HASH] {
             let path = self.path.join(name);
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

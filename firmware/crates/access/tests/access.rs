@@ -71,6 +71,33 @@ async fn the_code_is_shown_in_another_place_too_until_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_code_that_the_owner_chose_claims_instead_of_one_that_is_shown() {
+    let [folder, card] = [folder(), folder()];
+    let shown = card.path().join("claim-code");
+    let open = || Access::open(folder.path(), Some(&shown)).unwrap();
+    let made = open().claim_code().unwrap();
+    let hash = folder.path().join("claim-hash");
+    std::fs::write(&hash, format!("{}\n", edgecam_access::secret::digest("my own gate"))).unwrap();
+    let access = open();
+    assert_eq!(access.claim_code(), None, "there is nothing to show");
+    assert!(!access.is_claimed() && !shown.exists() && !folder.path().join("claim-code").exists());
+    let refused = access.claim(&made, "owner", &PASSWORD.into(), HOME).await;
+    assert!(matches!(refused, Err(AccessError::WrongCode)));
+    access.claim("my own gate", "owner", &PASSWORD.into(), HOME).await.unwrap();
+    assert!(access.is_claimed() && !hash.exists());
+    std::fs::write(&hash, "what somebody put there afterwards").unwrap();
+    assert!(open().is_claimed());
+    assert!(!hash.exists(), "a device that has an owner takes no other code");
+}
+
+#[tokio::test]
+async fn what_is_no_hash_of_a_code_does_not_lock_the_owner_out() {
+    let folder = folder();
+    std::fs::write(folder.path().join("claim-hash"), "my own gate\n").unwrap();
+    assert!(open(&folder).claim_code().is_some());
+}
+
+#[tokio::test]
 async fn two_claims_at_once_make_one_owner() {
     let folder = folder();
     let access = open(&folder);

@@ -20,6 +20,15 @@ pub enum HostError {
     /// The agent was asked and could not do it.
     #[error("the host agent: {0}")]
     Failed(String),
+    /// A file cannot be read.
+    #[error("reading {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// A file cannot be written.
     #[error("writing {}", path.display())]
     Write {
@@ -43,7 +52,7 @@ impl Kind for HostError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Agent { .. } => ErrorKind::Unavailable,
-            Self::Failed(_) | Self::Write { .. } | Self::Command { .. } => {
+            Self::Failed(_) | Self::Read { .. } | Self::Write { .. } | Self::Command { .. } => {
                 ErrorKind::FailedPrecondition
             }
         }

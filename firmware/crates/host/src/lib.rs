@@ -6,6 +6,7 @@
 //! | [`request`] | what can be done to the machine: the whole list |
 //! | [`ask`](fn@ask) | the daemon's side: asks the agent, blocks |
 //! | [`agent`] | the agent's side: does it; the one part of EdgeCam that is root |
+//! | [`card`] | the owner's choices on the card before the first boot |
 //! | [`render`] | the files of systemd-networkd, systemd-timesyncd and wpa_supplicant (pure) |
 //!
 //! The agent is started by a connection to its socket, once per request: `edgecamd host-agent` with the
@@ -14,6 +15,7 @@
 
 pub mod agent;
 mod ask;
+pub mod card;
 pub mod error;
 pub mod look;
 pub mod render;

@@ -6,6 +6,7 @@
 //! | [`error`] | what can go wrong, each with its way out |
 //! | [`handle`] | the cloneable front: async, answers after the commit |
 //! | `open` | finding a usable database: checks, migrations, a fresh one in place of a corrupt one |
+//! | `versions` | a file per schema, so that two firmwares share a data folder |
 //! | `worker` | thread `ec-store`: groups commands into transactions (group commit) |
 //! | `write` | the statements of such a transaction |
 //! | `audit` | the record of changes over the API |
@@ -23,6 +24,8 @@
 //!   power loss.
 //! - `seq` is given inside the transaction from a counter in the same file: gap-free per node,
 //!   across restarts, refused transactions and deletions.
+//! - A firmware of another schema has its database in another file; neither changes the other's. What
+//!   either stored the other takes over at its start, announcements that wait for the broker first of all.
 //! - Nothing is deleted that waits for the broker, except beyond the outbox's cap: the oldest
 //!   first, counted and logged.
 //! - Tracks are kept within their limits with every one that comes; those of the last seconds may be
@@ -39,6 +42,7 @@ mod read;
 mod sql;
 mod tracks;
 pub mod types;
+mod versions;
 mod worker;
 mod write;
 
@@ -51,3 +55,4 @@ pub use types::{
     OutboxExtent, OutboxPolicy, OutboxRow, OutboxStatus, SeqBounds, StoreOptions, Stored,
     StoredTracks, TrackLimits, TrackQuery,
 };
+pub use versions::forget_older;

@@ -15,13 +15,11 @@ use crate::handle::{StoreHandle, StoreThreads};
 use crate::read::{self, Reader};
 use crate::sql::{from_column, to_column};
 use crate::types::{OutboxStatus, StoreOptions};
+use crate::versions;
 use crate::worker::{self, Out, Worker};
 
-/// Name of the database in the data folder.
-pub(crate) const FILE: &str = "events.db";
-
 /// Migrations: the n-th makes schema n out of schema n - 1. Only ever added to.
-const MIGRATIONS: &[&str] = &[
+pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -46,12 +44,22 @@ impl Store {
     /// renamed to `events.db.corrupt-<time>`, said aloud, and a fresh one takes its place and
     /// counts on from its last `seq` where that can still be read.
     ///
+    /// A database of an older schema is migrated on a copy, and what another firmware stored meanwhile in
+    /// a file of its own is taken over: see `versions`.
+    ///
     /// # Errors
-    /// When the folder cannot be written, there is no room, or a newer firmware has been here.
+    /// When the folder cannot be written, there is no room, or the database is of a newer schema than its
+    /// name says.
     pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        Self::open_as(options, MIGRATIONS)
+    }
+
+    /// The same for a firmware that knows `migrations`.
+    pub(crate) fn open_as(options: StoreOptions, migrations: &[&str]) -> Result<Self, StoreError> {
         prepare_folder(&options.dir)?;
-        let path = options.dir.join(FILE);
-        let (connection, replaced) = open_or_replace(&path)?;
+        let path = versions::prepare(&options.dir, migrations)?;
+        let (mut connection, replaced) = open_or_replace(&path, migrations)?;
+        versions::take_over(&mut connection, &path, migrations.len())?;
         Ok(Self { connection, path, options, replaced })
     }
 
@@ -125,8 +133,11 @@ fn prepare_folder(dir: &Path) -> Result<(), StoreError> {
     attempt().map_err(|source| StoreError::folder(dir, source))
 }
 
-pub(crate) fn open_or_replace(path: &Path) -> Result<(Connection, Option<PathBuf>), StoreError> {
-    match open_checked(path) {
+pub(crate) fn open_or_replace(
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(Connection, Option<PathBuf>), StoreError> {
+    match open_checked(path, migrations) {
         Ok(connection) => Ok((connection, None)),
         Err(error) if error.is_corruption() => {
             let last_seq = salvage_last_seq(path);
@@ -137,7 +148,7 @@ pub(crate) fn open_or_replace(path: &Path) -> Result<(Connection, Option<PathBuf
                 last_seq,
                 "the event database is corrupt; it was put aside and a fresh one is begun"
             );
-            let connection = open_checked(path)?;
+            let connection = open_checked(path, migrations)?;
             if let Some(seq) = last_seq {
                 set_last_seq(&connection, seq)
                     .map_err(|e| StoreError::sqlite(path, "setting the last seq", e))?;
@@ -148,13 +159,13 @@ pub(crate) fn open_or_replace(path: &Path) -> Result<(Connection, Option<PathBuf
     }
 }
 
-fn open_checked(path: &Path) -> Result<Connection, StoreError> {
+fn open_checked(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
     let fail = |attempt| move |source| StoreError::sqlite(path, attempt, source);
     let mut connection = Connection::open(path).map_err(fail("opening a connection"))?;
     set_pragmas(&connection).map_err(fail("choosing WAL and full synchronisation"))?;
     let started = Instant::now();
     quick_check(&connection).map_err(fail("checking the pages"))?;
-    migrate(&mut connection, path)?;
+    migrate(&mut connection, path, migrations)?;
     tracing::info!(
         path = %path.display(),
         check_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -176,7 +187,7 @@ fn set_pragmas(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" {
         return Ok(());
@@ -185,16 +196,20 @@ fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(corrupt, Some(verdict)))
 }
 
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+) -> Result<(), StoreError> {
     let fail = |source| StoreError::sqlite(path, "bringing the schema up to date", source);
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fail)?;
     if found > known {
         return Err(StoreError::NewerSchema { path: path.into(), found, known });
     }
     let done = usize::try_from(found).unwrap_or(0);
-    for (index, migration) in MIGRATIONS.iter().enumerate().skip(done) {
+    for (index, migration) in migrations.iter().enumerate().skip(done) {
         let transaction = connection.transaction().map_err(fail)?;
         transaction.execute_batch(migration).map_err(fail)?;
         transaction
@@ -206,7 +221,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Renames the database and what belongs to it; answers with its new name.
-fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
+pub(crate) fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let time = base::clock::wall().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -227,7 +242,7 @@ fn put_aside(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// The last `seq` of a corrupt database, where the pages that tell it are sound, so that readers
 /// who resume by `seq` are not sent back.
-fn salvage_last_seq(path: &Path) -> Option<u64> {
+pub(crate) fn salvage_last_seq(path: &Path) -> Option<u64> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
     let read = |sql| connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).ok()?;
     let counted = read("SELECT value FROM counters WHERE name = 'last_seq'");
@@ -235,7 +250,7 @@ fn salvage_last_seq(path: &Path) -> Option<u64> {
     counted.max(newest).map(from_column)
 }
 
-fn set_last_seq(connection: &Connection, seq: u64) -> rusqlite::Result<()> {
+pub(crate) fn set_last_seq(connection: &Connection, seq: u64) -> rusqlite::Result<()> {
     let sql = "UPDATE counters SET value = ?1 WHERE name = 'last_seq'";
     connection.execute(sql, [to_column(seq)]).map(|_| ())
 }

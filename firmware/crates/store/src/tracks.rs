@@ -102,7 +102,7 @@ impl TrackReader {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(crate::open::FILE);
+        let path = crate::versions::own(dir);
         Ok(Self { connection: crate::read::connect(&path)?, path })
     }
 

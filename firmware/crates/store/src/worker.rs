@@ -14,7 +14,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout_at;
 
 use crate::error::StoreError;
-use crate::open::{counter, open_or_replace};
+use crate::open::{MIGRATIONS, counter, open_or_replace};
 use crate::types::{
     CloseReason, HookNote, NewEvent, NewTracks, OutboxStatus, StoreOptions, Stored,
 };
@@ -208,7 +208,7 @@ impl Worker {
 
     /// What `open` would do at the next start, done now: the box must go on.
     fn replace_database(&mut self) {
-        match open_or_replace(&self.path) {
+        match open_or_replace(&self.path, MIGRATIONS) {
             Ok((connection, _)) => match totals(&connection) {
                 Ok((_, events, status)) => {
                     self.connection = connection;

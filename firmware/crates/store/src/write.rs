@@ -89,28 +89,9 @@ impl Filling<'_> {
                 .execute([seq])?;
             self.outbox.pending += 1;
         }
-        self.note_open(event, &id)?;
+        note_open(self.connection, event, &id)?;
         self.last_seq = event.seq;
         self.events += 1;
-        Ok(())
-    }
-
-    fn note_open(&self, event: &Event, id: &str) -> rusqlite::Result<()> {
-        if leaves_open(event.phase, event.end_ts.is_some()) {
-            // An input lasts whether its camera is there or not.
-            let camera = event.camera.as_deref().filter(|_| event.kind != Kind::Input);
-            let camera = camera_column(camera);
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO open_events (id, camera, first, newest) VALUES (?1, ?2, ?3, ?3)
-                     ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
-                )?
-                .execute(params![id, camera, to_column(event.seq)])?;
-        } else {
-            self.connection
-                .prepare_cached("DELETE FROM open_events WHERE id = ?1")?
-                .execute([id])?;
-        }
         Ok(())
     }
 
@@ -203,6 +184,24 @@ impl Filling<'_> {
         self.outbox.oldest_seq = oldest.map(from_column);
         Ok(())
     }
+}
+
+/// Notes that `event`, which was just stored, leaves its event open or ends it.
+pub(crate) fn note_open(connection: &Connection, event: &Event, id: &str) -> rusqlite::Result<()> {
+    if leaves_open(event.phase, event.end_ts.is_some()) {
+        // An input lasts whether its camera is there or not.
+        let camera = event.camera.as_deref().filter(|_| event.kind != Kind::Input);
+        let camera = camera_column(camera);
+        connection
+            .prepare_cached(
+                "INSERT INTO open_events (id, camera, first, newest) VALUES (?1, ?2, ?3, ?3)
+                 ON CONFLICT (id) DO UPDATE SET newest = excluded.newest",
+            )?
+            .execute(params![id, camera, to_column(event.seq)])?;
+    } else {
+        connection.prepare_cached("DELETE FROM open_events WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(())
 }
 
 /// What keeping the limits cost.
