@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross image ota-test ota-proofs power-cuts clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -66,6 +66,22 @@ fuzz: ## fuzz each target; SECONDS=600 for each, TARGETS="structure tracker" for
 
 openapi: ## write api/openapi.json anew
 	@cargo run -q -p edgecamd -- openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+
+cross: ## the product for a Raspberry Pi, built here
+	@firmware/setup/cross.sh build
+
+image: ## the card and the signed update; KERNEL=raspberrypi for cameras at the ribbon cable and the Pi 5
+	@firmware/setup/cross.sh build
+	@ota/image/build/image.sh $(or $(KERNEL),debian)
+
+ota-test: ## boot the image in QEMU: first start, update, way back
+	@ota/e2e/run.sh fast
+
+ota-proofs: ## every promise of the image, in QEMU: an hour or more
+	@ota/e2e/run.sh all
+
+power-cuts: ## cut the power at random moments of updates; N=200
+	@ota/e2e/run.sh cuts $(or $(N),10)
 
 clean: ## forget compiled Rust code, which all clones share (ncnn and MediaMTX stay)
 	@cargo clean

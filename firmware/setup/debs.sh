@@ -20,11 +20,12 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 STATE=$CACHE/debs/$SUITE-$ARCH
 FILES=$CACHE/debs/files
 
-have apt-get && [ -f "$KEYRING" ] ||
+{ have apt-get && [ -f "$KEYRING" ]; } ||
     die "trees of Debian packages are made with apt-get and debian-archive-keyring: build on Debian 12 or 13."
 
 # mirror KIND: where the host gets Debian (main) or its security updates from.
 mirror() {
+    # shellcheck disable=SC2016 # apt fills these in
     apt-get indextargets --format '$(SITE) $(REPO_URI) $(RELEASE) $(ORIGIN)' | awk -v kind="$1" '
         $NF == "Debian" && (kind == "security") == ($2 ~ /security/) { print $2; exit }'
 }

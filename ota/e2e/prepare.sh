@@ -2,20 +2,103 @@
 # Owns what the tests in QEMU are given: the card, its boot script with a root
 # shell on the console, and updates, good and bad, all of one build.
 #
-# usage: prepare.sh FOLDER
+# usage: prepare.sh FOLDER   (after image.sh); prints what the tests need in their environment
 set -euo pipefail
 IMAGE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../image" && pwd)
 # shellcheck source=../../firmware/setup/lib.sh
 . "$IMAGE_DIR/../../firmware/setup/lib.sh"
-# shellcheck source=../image/build/tools.sh
-. "$IMAGE_DIR/build/tools.sh"
+KERNEL=debian
+# shellcheck source=../image/kernels/debian.env
+. "$IMAGE_DIR/kernels/$KERNEL.env"
+for part in tools root slot bundle; do
+    # shellcheck source=/dev/null
+    . "$IMAGE_DIR/build/$part.sh"
+done
 
 OUT=$1
-BUILT=$CACHE/image/out/debian
+BUILT=$CACHE/image/out/$KERNEL
+ROOT=$CACHE/image/work-$KERNEL/root
 VERSION=$(sed -n 's/^version *= *"\(.*\)"/\1/p' "$ROOT_DIR/Cargo.toml" | head -n 1)
+SOURCE_DATE_EPOCH=$(stat -c %Y "$ROOT/usr/lib/clock-epoch")
+export SOURCE_DATE_EPOCH
 rm -rf "$OUT"
 mkdir -p "$OUT"
+WORK=$(mktemp -d "$CACHE/image/prepare.XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+eval "$("$ROOT_DIR/ota/keys.sh")"
+
+# variant FOLDER: the root as built, to be changed: its files are the build's own, so whoever
+# changes one makes a new one.
+variant() {
+    rm -rf "$1"
+    cp -al "$ROOT" "$1"
+}
+
+# pack FOLDER FILE: quicker than for the real ones, and larger.
+pack() { LEVEL=3 squash "$1" "$2"; }
+
+# says_version FOLDER VERSION
+says_version() {
+    sed "s/\"version\": \"[^\"]*\"/\"version\": \"$2\"/" "$ROOT/usr/lib/edgecam/release.json" >"$WORK/release"
+    rm "$1/usr/lib/edgecam/release.json"
+    cp "$WORK/release" "$1/usr/lib/edgecam/release.json"
+}
+
+# with_init FILE INIT: a boot partition whose initramfs does what INIT says.
+with_init() {
+    local tree=$WORK/tree
+    rm -rf "$tree"
+    mkdir -p "$tree"
+    cp "$WORK/kernel" "$tree/kernel"
+    mkdir "$WORK/init"
+    install -m 755 "$2" "$WORK/init/init"
+    (cd "$WORK/init" && find . | cpio --quiet -o -H newc | zstd -q) >"$tree/initrd.img"
+    rm -r "$WORK/init"
+    fat "$tree" "$1" "$(size boot-a)" BOOT
+}
+
 ln "$BUILT/edgecam-$VERSION-arm64.img" "$OUT/card.img"
-{ echo 'setenv extra_args systemd.debug_shell=ttyAMA0'; cat "$IMAGE_DIR/boot/boot.cmd"; } >"$OUT/boot.cmd"
-mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$OUT/boot.cmd" "$OUT/boot-with-shell.scr" >/dev/null
+{ echo 'setenv extra_args systemd.debug_shell=ttyAMA0'; cat "$IMAGE_DIR/boot/boot.cmd"; } >"$WORK/boot.cmd"
+mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$WORK/boot.cmd" "$OUT/boot-with-shell.scr" >/dev/null
+
+# A good one.
+variant "$WORK/next"
+says_version "$WORK/next" 0.2.0
+pack "$WORK/next" "$WORK/next.img"
+make_bundle "$OUT/next.raucb" "$WORK/next.img" "$BUILT/boot.vfat" 0.2.0 "$COMPATIBLE"
+# Its cameras give nothing.
+variant "$WORK/blind"
+says_version "$WORK/blind" 0.3.0
+rm "$WORK/blind/usr/bin/edgecam-camera"
+printf '#!/bin/sh\nexec sleep infinity\n' >"$WORK/blind/usr/bin/edgecam-camera"
+chmod 755 "$WORK/blind/usr/bin/edgecam-camera"
+pack "$WORK/blind" "$WORK/blind.img"
+make_bundle "$OUT/blind.raucb" "$WORK/blind.img" "$BUILT/boot.vfat" 0.3.0 "$COMPATIBLE"
+# Its daemon does not run.
+variant "$WORK/dead"
+says_version "$WORK/dead" 0.3.0
+rm "$WORK/dead/usr/bin/edgecamd"
+printf '#!/bin/sh\nexit 1\n' >"$WORK/dead/usr/bin/edgecamd"
+chmod 755 "$WORK/dead/usr/bin/edgecamd"
+pack "$WORK/dead" "$WORK/dead.img"
+make_bundle "$OUT/dead.raucb" "$WORK/dead.img" "$BUILT/boot.vfat" 0.3.0 "$COMPATIBLE"
+# Its kernel is none.
+cp "$BUILT/boot.vfat" "$WORK/no-kernel.vfat"
+head -c 1000000 /dev/zero >"$WORK/nothing"
+mcopy -o -i "$WORK/no-kernel.vfat" "$WORK/nothing" ::/kernel
+make_bundle "$OUT/no-kernel.raucb" "$WORK/next.img" "$WORK/no-kernel.vfat" 0.3.0 "$COMPATIBLE"
+# Its kernel panics: nothing is left to run.
+mcopy -i "$BUILT/boot.vfat" ::/kernel "$WORK/kernel"
+printf '#!/bin/none\n' >"$WORK/panic"
+with_init "$WORK/panic.vfat" "$WORK/panic"
+make_bundle "$OUT/panic.raucb" "$WORK/next.img" "$WORK/panic.vfat" 0.3.0 "$COMPATIBLE"
+# What is refused before anything is written needs no system.
+head -c 1M /dev/urandom >"$WORK/small"
+make_bundle "$OUT/older.raucb" "$WORK/small" "$WORK/small" 0.0.9 "$COMPATIBLE"
+make_bundle "$OUT/other-device.raucb" "$WORK/small" "$WORK/small" 0.3.0 edgecam-toaster
+head -c 100000000 "$OUT/next.raucb" >"$OUT/truncated.raucb"
+eval "$(EDGECAM_CACHE=$WORK/strangers "$ROOT_DIR/ota/keys.sh")"
+make_bundle "$OUT/stranger.raucb" "$WORK/small" "$WORK/small" 0.3.0 "$COMPATIBLE"
+
+echo "EDGECAM_E2E=$OUT"
 echo "EDGECAM_IMAGE_TOOLS=$TOOLS"

@@ -70,6 +70,19 @@ impl Device {
         answer(request.send_json(body))
     }
 
+    /// Changes with a merge patch.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn patch(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        let mut request = self.agent.patch(format!("{}{path}", self.base));
+        request = request.header("content-type", "application/merge-patch+json");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.send(body.to_string()))
+    }
+
     /// Sends a file as the body.
     ///
     /// # Errors
@@ -108,7 +121,8 @@ impl Device {
     pub fn claim(&mut self, code: &str) -> anyhow::Result<()> {
         let (username, password) = OWNER;
         let body = json!({"code": code, "username": username, "password": password});
-        let claimed = self.agent.post(format!("{}/api/v1/setup/claim", self.base)).send_json(body)?;
+        let claimed =
+            self.agent.post(format!("{}/api/v1/setup/claim", self.base)).send_json(body)?;
         let cookie = claimed.headers().get("set-cookie").and_then(|value| value.to_str().ok());
         let cookie = cookie.and_then(|cookie| cookie.split(';').next());
         let cookie = cookie.with_context(|| format!("claim: {}", claimed.status()))?;

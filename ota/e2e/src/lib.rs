@@ -6,6 +6,7 @@
 //! | [`card`] | a test's own copy of the card, and what happens to cards |
 //! | [`machine`] | a machine that runs from a card: power, console, ports |
 //! | [`device`] | the product on it, over its API |
+//! | [`owned`] | a device that has an owner, where most promises begin |
 //!
 //! One promise is one file in `tests`. All of it is emulated, so every wait is for a condition, and its
 //! deadline is several times what an idle machine takes.
@@ -14,6 +15,7 @@ pub mod card;
 pub mod device;
 pub mod image;
 pub mod machine;
+pub mod owned;
 
 use std::time::{Duration, Instant};
 

@@ -98,6 +98,11 @@ impl Machine {
             .with_context(|| self.tail())
     }
 
+    /// How often it was started, by power or by itself.
+    pub fn starts(&self) -> usize {
+        self.console().matches("U-Boot 20").count()
+    }
+
     /// The end of the console.
     pub fn tail(&self) -> String {
         let console = self.console();

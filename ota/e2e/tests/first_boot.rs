@@ -21,7 +21,11 @@ fn a_new_card_starts_grows_can_be_claimed_and_sees() {
     let mut device = Device::at(machine.https);
     device.ready().unwrap();
 
-    let code = machine.ask("cat /var/lib/edgecam/claim-code").unwrap();
+    let shown = || String::from_utf8(card.get("edgecam-claim.txt").ok()?).ok();
+    let minute = Duration::from_secs(60);
+    let text = wait_for("claim code on the card", minute, Duration::from_secs(1), shown).unwrap();
+    let code = machine.ask("cat /var/lib/edgecam/card/claim-code").unwrap();
+    assert!(text.contains(&code), "the card shows {text:?}, the code is {code}");
     device.claim(&code).unwrap();
     let (status, system) = device.get("/api/v1/system").unwrap();
     assert_eq!(status, 200, "{system}");

@@ -25,7 +25,8 @@ make_bundle() {
 		filename=boot.vfat
 		adaptive=block-hash-index
 	MANIFEST
+    # shellcheck disable=SC2154 # keys.sh says them
     run_logged "signing the update" "$LOGS/image-bundle.log" : \
-        rauc bundle --cert="$SIGNER" --key="$SIGNER_KEY" --keyring="$KEYRING" \
+        rauc bundle --cert="$cert" --key="$key" --keyring="$keyring" ${intermediate:+--intermediate="$intermediate"} \
         --mksquashfs-args="-comp zstd -Xcompression-level 3 -b 64K" "$tree" "$1"
 }

@@ -6,7 +6,7 @@
 #
 # In $CACHE/image/out/<kernel>: the card, compressed, with its map, sums and parts
 # list; the signed update. EDGECAM_VERSION names another version than the
-# workspace's, EDGECAM_KEYS a folder with the signer's keys (ota/README.md).
+# workspace's, EDGECAM_OTA_* the keys of production (ota/keys.sh).
 set -euo pipefail
 IMAGE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=../../../firmware/setup/lib.sh
@@ -24,14 +24,19 @@ done
 
 BEGIN=$SECONDS
 cd "$ROOT_DIR"
+# shellcheck disable=SC2034 # the parts beside this file say it
 COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.toml)}
 VERSION=${EDGECAM_VERSION:-$(sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | head -n 1)}
+# shellcheck disable=SC2034
 BUILT_AT=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
 export SOURCE_DATE_EPOCH
 OUT=$CACHE/image/out/$KERNEL
 WORK=$CACHE/image/work-$KERNEL
 mkdir -p "$OUT" "$WORK"
+
+# Sets cert, key, keyring, intermediate and development.
+eval "$("$ROOT_DIR/ota/keys.sh")"
 
 make_all() {
     base_tree

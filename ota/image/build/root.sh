@@ -2,6 +2,7 @@
 # Owns the root file system: Debian's packages without what nothing uses, then
 # ours over them. Sourced by image.sh after tools.sh.
 #
+# shellcheck disable=SC2153,SC2154 # image.sh and keys.sh say them
 # What Debian's maintainer scripts would do on a machine is done here where the
 # image needs it: users, presets, caches. Nothing of the target is run.
 
@@ -14,13 +15,14 @@ packages() {
 
 # base_tree: sets BASE to the pruned packages, made when what goes in changed.
 base_tree() {
-    local key list=$WORK/packages
+    local key list=$WORK/packages named
     packages "$KERNEL" >"$list"
+    mapfile -t named < <(grep -v '^+' "$list")
     key=$(cat "$list" "$IMAGE_DIR"/{plugins,drop}.txt "$IMAGE_DIR/build/prune.py" "$SETUP_DIR/debs.sh" | short_hash)
     BASE=$CACHE/image/base-$KERNEL-$key
     if [ -f "$BASE/.packages" ]; then return; fi
     run_logged "fetching the image's packages" "$LOGS/image-base.log" : \
-        "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$BASE.new" $(sed 's/^+.*//' "$list")
+        "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$BASE.new" "${named[@]}"
     run_logged "leaving out what nothing uses" "$LOGS/image-prune.log" : \
         python3 "$IMAGE_DIR/build/prune.py" "$BASE.new" "$list" "$IMAGE_DIR/plugins.txt" "$IMAGE_DIR/drop.txt"
     mv -T "$BASE.new" "$BASE"
@@ -76,7 +78,7 @@ product() {
 
 release() {
     cat >"$1/usr/lib/edgecam/release.json" <<-JSON
-		{"version": "$VERSION", "compatible": "$COMPATIBLE", "commit": "$COMMIT", "built_at": "$BUILT_AT", "kernel": "$KERNEL", "development_keys": $DEVELOPMENT_KEYS}
+		{"version": "$VERSION", "compatible": "$COMPATIBLE", "commit": "$COMMIT", "built_at": "$BUILT_AT", "kernel": "$KERNEL", "development_keys": $development}
 	JSON
     rm -f "$1/etc/os-release"
     cat >"$1/usr/lib/os-release" <<-RELEASE
@@ -98,7 +100,7 @@ updates() {
     mkdir -p "$1/etc/rauc"
     "$IMAGE_DIR/build/render.py" rauc "$COMPATIBLE" "$BOOTLOADER" >"$1/etc/rauc/system.conf"
     "$IMAGE_DIR/build/render.py" env >"$1/etc/fw_env.config"
-    install -m 644 "$KEYRING" "$1/etc/rauc/keyring.pem"
+    install -m 644 "$keyring" "$1/etc/rauc/keyring.pem"
 }
 
 # make_root ROOT: the whole tree.
@@ -106,7 +108,7 @@ make_root() {
     local root=$1
     rm -rf "$root"
     cp -a "$BASE" "$root"
-    rm -rf "$root/.files" "$root/boot"/* "$root"/usr/lib/linux-image-* "$root"/var/{cache,lib/dpkg,log} \
+    rm -rf "$root/.files" "${root:?}/boot"/* "$root"/usr/lib/linux-image-* "$root"/var/{cache,lib/dpkg,log} \
         "$root"/etc/systemd/system/* "$root"/etc/{issue,issue.net,motd}
     product "$root"
     users "$root"

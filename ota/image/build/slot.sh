@@ -13,7 +13,7 @@ initramfs() {
     install -m 755 "$FIRMWARE/usr/sbin/e2fsck.static" "$tree/sbin/e2fsck"
     install -m 755 "$IMAGE_DIR/initramfs/init" "$tree/init"
     install -m 644 "$IMAGE_DIR/etc-kept.txt" "$tree/etc-kept.txt"
-    for module in $(sed 's/#.*//' "$IMAGE_DIR/initramfs/modules.txt"); do
+    sed 's/#.*//' "$IMAGE_DIR/initramfs/modules.txt" | tr -s ' ' '\n' | while read -r module; do
         # One that the kernel has built in or lacks is no failure.
         modprobe --dirname "$root" --set-version "$kernel" --show-depends "$module" 2>/dev/null || true
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$WORK/modules"

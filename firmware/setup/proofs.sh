@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Owns when the long proofs run in CI: when what they prove something about has
+# changed since they last passed. What passed is recorded in the cache by the
+# hash of its inputs; without a record a proof runs.
+#
+# usage: proofs.sh
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$ROOT_DIR"
+
+RECORDS=$CACHE/proofs
+
+# inputs PATTERN...: a hash of the contents of the clone's files that match.
+inputs() {
+    git ls-files -z --cached --others --exclude-standard -- "$@" |
+        LC_ALL=C sort -z | xargs -0 sha256sum | short_hash
+}
+
+# prove NAME HASH CMD...
+prove() {
+    local name=$1 hash=$2; shift 2
+    if [ "$(cat "$RECORDS/$name" 2>/dev/null)" = "$hash" ]; then
+        say "proof $name: its inputs are those that it last passed with ($hash)"
+        return
+    fi
+    say "proof $name: its inputs are new ($hash)"
+    "$@"
+    mkdir -p "$RECORDS"
+    echo "$hash" >"$RECORDS/$name"
+}
+
+# The image: everything that it is made of, and what looks at it.
+prove image "$(inputs Cargo.toml Cargo.lock api ota firmware/src firmware/crates firmware/config firmware/models \
+    firmware/setup ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches')" make ota-test

@@ -1,0 +1,97 @@
+//! A device that has an owner: where most promises begin.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::card::Card;
+use crate::device::Device;
+use crate::image::Image;
+use crate::machine::{Machine, Options};
+use crate::wait_for;
+
+/// A machine whose device is claimed and ready.
+#[derive(Debug)]
+pub struct Owned {
+    image: Image,
+    /// Its card.
+    pub card: Card,
+    /// The machine.
+    pub machine: Machine,
+    /// The device, asked as its owner.
+    pub device: Device,
+}
+
+impl Owned {
+    /// Flashes a card, starts a machine from it and claims it.
+    ///
+    /// # Errors
+    /// When one of it fails.
+    pub fn new(image: &Image) -> anyhow::Result<Self> {
+        let card = Card::flash(image)?;
+        let mut machine = Machine::start(image, &card, &Options::default())?;
+        machine.booted()?;
+        let mut device = Device::at(machine.https);
+        device.ready()?;
+        let code = machine.ask("cat /var/lib/edgecam/card/claim-code")?;
+        device.claim(&code)?;
+        Ok(Self { image: image.clone(), card, machine, device })
+    }
+
+    /// Sends an update and has it installed; its progress is to be waited for.
+    ///
+    /// # Errors
+    /// When the device does not take it.
+    pub fn install(&self, bundle: &str) -> anyhow::Result<()> {
+        let (status, answer) =
+            self.device.send("/api/v1/updates/install", &self.image.file(bundle))?;
+        anyhow::ensure!(status == 202, "{bundle}: {status} {answer}");
+        Ok(())
+    }
+
+    /// Waits until the device is at one of these phases of an update, over any number of starts, and has
+    /// a root shell again.
+    ///
+    /// # Errors
+    /// When it is not in time; where it was last is in the words.
+    pub fn wait_for_phase(&mut self, phases: &[&str], within: Duration) -> anyhow::Result<Value> {
+        let mut last = Value::Null;
+        let starts = self.machine.starts();
+        let at = wait_for(&format!("update at {phases:?}"), within, Duration::from_secs(2), || {
+            if let Ok((200, updates)) = self.device.get("/api/v1/updates") {
+                last = updates;
+            }
+            phases.iter().any(|phase| last["phase"] == **phase).then(|| last.clone())
+        });
+        let at = at.with_context(|| format!("{last}\n{}", self.machine.tail()))?;
+        if self.machine.starts() != starts {
+            self.machine.booted()?;
+        }
+        Ok(at)
+    }
+
+    /// The number of the newest event.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn newest_event(&self) -> anyhow::Result<u64> {
+        let newest = || {
+            let (_, events) = self.device.get("/api/v1/events?limit=1").ok()?;
+            events["items"][0]["seq"].as_u64()
+        };
+        wait_for("event", Duration::from_secs(600), Duration::from_secs(2), newest)
+    }
+
+    /// Cuts the power and switches on again; waits for nothing.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn cut_and_start(self) -> anyhow::Result<Self> {
+        let Self { image, card, machine, mut device } = self;
+        machine.cut();
+        let machine = Machine::start(&image, &card, &Options::default())?;
+        device.moved_to(machine.https);
+        Ok(Self { image, card, machine, device })
+    }
+}

@@ -1,0 +1,35 @@
+//! What may not be installed is refused with its reason, and the running system is untouched.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::time::Duration;
+
+use edgecam_e2e::image::Image;
+use edgecam_e2e::owned::Owned;
+
+#[test]
+fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
+    let name = "bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    let slots =
+        "sha256sum /dev/disk/by-partlabel/rootfs-b /dev/disk/by-partlabel/boot-b; fw_printenv";
+    let before = owned.machine.shell(slots, Duration::from_secs(300)).unwrap();
+    let cases = [
+        ("stranger.raucb", "wrong_signature"),
+        ("other-device.raucb", "wrong_compatible"),
+        ("older.raucb", "older_version"),
+        ("truncated.raucb", "damaged"),
+    ];
+    for (bundle, code) in cases {
+        owned.install(bundle).unwrap();
+        let updates = owned.wait_for_phase(&["failed"], Duration::from_secs(300)).unwrap();
+        assert_eq!(updates["problem"]["code"], code, "{bundle}: {updates}");
+    }
+    // Sent past the daemon, by somebody who has root: RAUC itself refuses.
+    let upload = "ls /var/lib/edgecam/updates";
+    let (_, there) = owned.machine.shell(upload, Duration::from_secs(30)).unwrap();
+    assert!(!there.contains(".raucb"), "what was refused does not lie about: {there}");
+    let after = owned.machine.shell(slots, Duration::from_secs(300)).unwrap();
+    assert_eq!(before, after, "the slots and the choice between them");
+}

@@ -1,0 +1,38 @@
+//! An update over the API is tried, kept, and everything that is the owner's is still there.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::time::Duration;
+
+use edgecam_e2e::image::Image;
+use edgecam_e2e::owned::Owned;
+use serde_json::json;
+
+#[test]
+fn an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners() {
+    let name = "an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    let (status, set) =
+        owned.device.patch("/api/v1/settings", &json!({"node": {"name": "gate"}})).unwrap();
+    assert_eq!(status, 200, "{set}");
+    let before = owned.newest_event().unwrap();
+
+    owned.install("next.raucb").unwrap();
+    let updates = owned.wait_for_phase(&["committed"], Duration::from_secs(1200)).unwrap();
+    assert_eq!(updates["version"], "0.2.0", "{updates}");
+    assert_eq!(updates["problem"], json!(null), "{updates}");
+    let slot = |name: &str| {
+        let slots = updates["slots"].as_array().unwrap().iter();
+        slots.clone().find(|slot| slot["name"] == name).cloned().unwrap()
+    };
+    assert_eq!((&slot("B")["booted"], &slot("B")["primary"]), (&json!(true), &json!(true)));
+    assert_eq!(slot("B")["state"], "good", "{updates}");
+    assert_eq!(slot("A")["version"], "0.1.0", "{updates}");
+
+    let (_, settings) = owned.device.get("/api/v1/settings").unwrap();
+    assert_eq!(settings["node"]["name"], "gate", "the setting of the old system");
+    assert!(owned.newest_event().unwrap() >= before, "events of the old system are there");
+    let state = owned.machine.ask("fw_printenv").unwrap();
+    assert!(state.contains("BOOT_B_LEFT=3") && state.contains("BOOT_ORDER=B A"), "{state}");
+}
