@@ -6,6 +6,9 @@
 #
 # usage: debs.sh ARCH SUITE FOLDER PACKAGE...
 #
+# DEBS_ALSO_FROM names the origin of another archive, as apt knows it, whose
+# packages of the same release are taken too and win.
+#
 # FOLDER is a new tree: /usr merged, links within it relative, in .packages one
 # line for each package (name, version, architecture, SHA-256 of its file), and
 # in .files/NAME what came of it.
@@ -30,9 +33,21 @@ mirror() {
         $NF == "Debian" && (kind == "security") == ($2 ~ /security/) { print $2; exit }'
 }
 
+# other: the line of the archive of DEBS_ALSO_FROM in a list of sources.
+other() {
+    local found
+    # shellcheck disable=SC2016 # apt fills these in
+    found=$(apt-get indextargets --format '$(ARCHITECTURE)|$(SIGNED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)' |
+        awk -F'|' -v arch="$ARCH" -v suite="$SUITE" -v origin="$DEBS_ALSO_FROM" '
+            $1 == arch && $4 == suite && $6 == origin { print $2 " " $3 " " $5; exit }')
+    [ -n "$found" ] || die "apt on this machine knows no archive '$DEBS_ALSO_FROM' of $SUITE for $ARCH: add it to its sources ([arch=$ARCH signed-by=...]), apt-get update, and try again."
+    read -r key uri component <<<"$found"
+    echo "deb [arch=$ARCH signed-by=$key] $uri $SUITE $component"
+}
+
 # configure: an apt of its own in $STATE.
 configure() {
-    local main security
+    local main security key uri component
     main=$(mirror main) security=$(mirror security)
     [ -n "$main" ] || die "apt on this machine names no Debian mirror (apt-get indextargets): nothing to fetch $SUITE from."
     mkdir -p "$STATE"/lists/partial "$STATE"/etc/preferences.d "$FILES/partial"
@@ -43,7 +58,12 @@ configure() {
         if [ -n "$security" ]; then
             echo "deb [arch=$ARCH signed-by=$KEYRING] $security $SUITE-security main non-free-firmware"
         fi
+        if [ -n "${DEBS_ALSO_FROM:-}" ]; then other; fi
     } >"$STATE/etc/sources.list"
+    rm -f "$STATE/etc/preferences"
+    if [ -n "${DEBS_ALSO_FROM:-}" ]; then
+        printf 'Package: *\nPin: release o=%s\nPin-Priority: 900\n' "$DEBS_ALSO_FROM" >"$STATE/etc/preferences"
+    fi
     cat >"$STATE/apt.conf" <<-CONF
 		APT::Architecture "$ARCH";
 		APT::Architectures { "$ARCH"; };

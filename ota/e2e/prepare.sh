@@ -61,11 +61,14 @@ ln "$BUILT/edgecam-$VERSION-arm64.img" "$OUT/card.img"
 { echo 'setenv extra_args systemd.debug_shell=ttyAMA0'; cat "$IMAGE_DIR/boot/boot.cmd"; } >"$WORK/boot.cmd"
 mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$WORK/boot.cmd" "$OUT/boot-with-shell.scr" >/dev/null
 
-# A good one.
+# A good one: both halves of the slot say its version.
+base_tree
+firmware_tree
 variant "$WORK/next"
 says_version "$WORK/next" 0.2.0
 pack "$WORK/next" "$WORK/next.img"
-make_bundle "$OUT/next.raucb" "$WORK/next.img" "$BUILT/boot.vfat" 0.2.0 "$COMPATIBLE"
+VERSION=0.2.0 boot_fat "$WORK/next" "$WORK/next.vfat"
+make_bundle "$OUT/next.raucb" "$WORK/next.img" "$WORK/next.vfat" 0.2.0 "$COMPATIBLE"
 # Its cameras give nothing.
 variant "$WORK/blind"
 says_version "$WORK/blind" 0.3.0

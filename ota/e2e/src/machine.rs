@@ -1,7 +1,7 @@
 //! A machine in QEMU: power on, power cut, its console with a root shell, its ports on this host.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -115,7 +115,6 @@ impl Machine {
     /// # Errors
     /// When it does not within the time of a start.
     pub fn booted(&mut self) -> anyhow::Result<()> {
-        self.shell = None;
         self.asked += 1;
         let (since, mark) = (self.now(), format!("=READY={}=", self.asked));
         // The mark is put together by the shell, so that the echo of what is typed is not taken for it.
@@ -139,13 +138,12 @@ impl Machine {
     fn type_in(&mut self, text: &str) -> anyhow::Result<()> {
         if self.shell.is_none() {
             let socket = UnixStream::connect(&self.socket)?;
-            socket.set_nonblocking(true)?;
+            // What it says is in the log; the machine would stand still if nobody took it from the socket.
+            let mut said = socket.try_clone()?;
+            std::thread::spawn(move || io::copy(&mut said, &mut io::sink()));
             self.shell = Some(socket);
         }
         let socket = self.shell.as_mut().context("no console")?;
-        // What it says is in the log; the socket is emptied so that QEMU does not wait for us.
-        let mut thrown_away = [0; 65536];
-        while matches!(socket.read(&mut thrown_away), Ok(n) if n > 0) {}
         Ok(socket.write_all(text.as_bytes())?)
     }
 

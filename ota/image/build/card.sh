@@ -4,15 +4,22 @@
 
 # firmware_fat FILE: what the Pi's ROM and first boot loader read.
 firmware_fat() {
-    local tree=$WORK/firmware device
+    local tree=$WORK/firmware
     rm -rf "$tree"
     mkdir -p "$tree"
+    "firmware_$BOOTLOADER" "$tree"
+    fat "$tree" "$1" "$(size firmware)" EDGECAM
+}
+
+firmware_custom() { "$IMAGE_DIR/tryboot/backend.sh" render A >"$1/autoboot.txt"; }
+
+firmware_uboot() {
+    local tree=$1 device
     cp "$FIRMWARE"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$tree/"
     cp "$FIRMWARE/usr/lib/u-boot/rpi_arm64/u-boot.bin" "$tree/"
     cp "$IMAGE_DIR/boot/config.txt" "$tree/"
     for device in $DEVICE_TREES; do cp "$BASE"/usr/lib/linux-image-*/"$device" "$tree/"; done
     mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$IMAGE_DIR/boot/boot.cmd" "$tree/boot.scr" >/dev/null
-    fat "$tree" "$1" "$(size firmware)" EDGECAM
 }
 
 # slot_state FILE: A first, each with its tries.

@@ -2,7 +2,8 @@
 # Owns the order in which an image is made, and what it is called. Each part is a
 # file beside this one; what they share is here and in lib.sh.
 #
-# usage: image.sh [debian|raspberrypi]
+# usage: image.sh [debian|raspberrypi]          makes it
+#        image.sh debian|raspberrypi --twice    makes it anew elsewhere and holds both against each other
 #
 # In $CACHE/image/out/<kernel>: the card, compressed, with its map, sums and parts
 # list; the signed update. EDGECAM_VERSION names another version than the
@@ -31,8 +32,8 @@ VERSION=${EDGECAM_VERSION:-$(sed -n 's/^version *= *"\(.*\)"/\1/p' Cargo.toml | 
 # shellcheck disable=SC2034
 BUILT_AT=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
 export SOURCE_DATE_EPOCH
-OUT=$CACHE/image/out/$KERNEL
-WORK=$CACHE/image/work-$KERNEL
+FIRST=$CACHE/image/out/$KERNEL OUT=$CACHE/image/out/$KERNEL WORK=$CACHE/image/work-$KERNEL
+if [ "${2:-}" = --twice ]; then OUT=$CACHE/image/again WORK=$CACHE/image/work-again; fi
 mkdir -p "$OUT" "$WORK"
 
 # Sets cert, key, keyring, intermediate and development.
@@ -49,5 +50,16 @@ make_all() {
     hand_out "$OUT/edgecam-$VERSION-arm64.img"
 }
 
+# alike: the two builds have the same bytes.
+alike() {
+    local file
+    for file in rootfs.img boot.vfat "edgecam-$VERSION-arm64.img"; do
+        cmp "$FIRST/$file" "$OUT/$file" || die "two builds of $COMMIT differ in $file"
+    done
+    rm -rf "$OUT" "$WORK"
+    say "image: two builds of $COMMIT have the same bytes, $(elapsed "$BEGIN")"
+}
+
 with_lock "image-$KERNEL" make_all
+if [ "$OUT" != "$FIRST" ]; then alike; exit; fi
 say "image: $(du -m "$OUT/edgecam-$VERSION-arm64.img.zst" | cut -f1) MiB to download, $(du -m --apparent-size "$OUT/edgecam-$VERSION-arm64.img" | cut -f1) MiB card, root $(du -sm "$WORK/root" | cut -f1) MiB unpacked, $(du -m "$OUT/rootfs.img" | cut -f1) MiB packed, $(elapsed "$BEGIN"): $OUT"

@@ -35,7 +35,7 @@ def layout() -> list[Partition]:
 
 
 def rauc(compatible: str, bootloader: str) -> str:
-    backend = "[handlers]\nbootloader-custom-backend=/usr/lib/edgecam/tryboot.sh\n" if bootloader == "custom" else "[handlers]\n"
+    backend = "[handlers]\nbootloader-custom-backend=/usr/lib/edgecam/tryboot/backend.sh\n" if bootloader == "custom" else "[handlers]\n"
     attempts = "boot-attempts=3\nboot-attempts-primary=3\n" if bootloader == "uboot" else ""
     text = f"""[system]
 compatible={compatible}

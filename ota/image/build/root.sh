@@ -22,7 +22,7 @@ base_tree() {
     BASE=$CACHE/image/base-$KERNEL-$key
     if [ -f "$BASE/.packages" ]; then return; fi
     run_logged "fetching the image's packages" "$LOGS/image-base.log" : \
-        "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$BASE.new" "${named[@]}"
+        env DEBS_ALSO_FROM="${ARCHIVE:-}" "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$BASE.new" "${named[@]}"
     run_logged "leaving out what nothing uses" "$LOGS/image-prune.log" : \
         python3 "$IMAGE_DIR/build/prune.py" "$BASE.new" "$list" "$IMAGE_DIR/plugins.txt" "$IMAGE_DIR/drop.txt"
     mv -T "$BASE.new" "$BASE"
@@ -99,7 +99,12 @@ release() {
 updates() {
     mkdir -p "$1/etc/rauc"
     "$IMAGE_DIR/build/render.py" rauc "$COMPATIBLE" "$BOOTLOADER" >"$1/etc/rauc/system.conf"
-    "$IMAGE_DIR/build/render.py" env >"$1/etc/fw_env.config"
+    if [ "$BOOTLOADER" = custom ]; then
+        install -D -m 755 "$IMAGE_DIR/tryboot/backend.sh" "$1/usr/lib/edgecam/tryboot/backend.sh"
+        install -m 644 "$IMAGE_DIR/tryboot/slots" "$1/usr/lib/edgecam/tryboot/slots"
+    else
+        "$IMAGE_DIR/build/render.py" env >"$1/etc/fw_env.config"
+    fi
     install -m 644 "$keyring" "$1/etc/rauc/keyring.pem"
 }
 

@@ -13,6 +13,7 @@ initramfs() {
     install -m 755 "$FIRMWARE/usr/sbin/e2fsck.static" "$tree/sbin/e2fsck"
     install -m 755 "$IMAGE_DIR/initramfs/init" "$tree/init"
     install -m 644 "$IMAGE_DIR/etc-kept.txt" "$tree/etc-kept.txt"
+    echo "$VERSION" >"$tree/version"
     sed 's/#.*//' "$IMAGE_DIR/initramfs/modules.txt" | tr -s ' ' '\n' | while read -r module; do
         # One that the kernel has built in or lacks is no failure.
         modprobe --dirname "$root" --set-version "$kernel" --show-depends "$module" 2>/dev/null || true
@@ -28,17 +29,35 @@ initramfs() {
         cpio --null --quiet -o -H newc -R 0:0 --reproducible) | zstd -19 -q -f -o "$2"
 }
 
-# boot_fat ROOT FILE: the slot's FAT partition.
+# boot_fat ROOT FILE: the slot's FAT partition, the same for either slot.
 boot_fat() {
-    local root=$1 tree=$WORK/boot device
+    local tree=$WORK/boot
     rm -rf "$tree"
-    mkdir -p "$tree/dtbs"
-    cp "$BASE"/boot/vmlinuz-* "$tree/kernel"
-    initramfs "$root" "$tree/initrd.img"
-    for device in $DEVICE_TREES; do
-        install -D -m 644 "$BASE"/usr/lib/linux-image-*/"$device" "$tree/dtbs/$device"
-    done
+    mkdir -p "$tree"
+    initramfs "$1" "$tree/initrd.img"
+    "for_$BOOTLOADER" "$tree"
     fat "$tree" "$2" "$(size boot-a)" BOOT
+}
+
+# for_uboot TREE: what boot.cmd loads.
+for_uboot() {
+    local device
+    cp "$BASE"/boot/vmlinuz-* "$1/kernel"
+    for device in $DEVICE_TREES; do
+        install -D -m 644 "$BASE"/usr/lib/linux-image-*/"$device" "$1/dtbs/$device"
+    done
+}
+
+# for_custom TREE: what the Pi's own boot loader reads from the partition that autoboot.txt names.
+for_custom() {
+    local device slot
+    cp "$BASE"/boot/vmlinuz-* "$1/kernel8.img"
+    cp "$FIRMWARE"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$IMAGE_DIR/tryboot/config.txt" "$1/"
+    cp -r "$BASE"/usr/lib/linux-image-*/overlays "$1/overlays"
+    for device in $DEVICE_TREES; do cp "$BASE"/usr/lib/linux-image-*/"$device" "$1/"; done
+    for slot in a b; do
+        echo "console=tty1 root=PARTLABEL=rootfs-$slot rauc.slot=${slot^^} panic=5 systemd.gpt_auto=0 quiet loglevel=4" >"$1/cmdline-$slot.txt"
+    done
 }
 
 # fat TREE FILE MIB LABEL: a FAT32 file system, always the same bytes.

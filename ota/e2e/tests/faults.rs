@@ -1,0 +1,107 @@
+//! Faults that a device meets in the field, one at a time: each leaves it running and says what happened.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::time::Duration;
+
+use edgecam_e2e::card::Card;
+use edgecam_e2e::device::Device;
+use edgecam_e2e::image::Image;
+use edgecam_e2e::machine::{Machine, Options};
+use edgecam_e2e::owned::Owned;
+use serde_json::json;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_torn_slot_state_keeps_the_preference() {
+    let Some(image) = Image::of_this_run("a_torn_slot_state_keeps_the_preference") else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    // The other slot is preferred, and was so at the start before; its system is the same one.
+    let copy = "for part in rootfs boot; do dd if=/dev/disk/by-partlabel/$part-a of=/dev/disk/by-partlabel/$part-b bs=4M; done";
+    owned.machine.shell(copy, 10 * MINUTE).unwrap();
+    owned.machine.ask("fw_setenv BOOT_ORDER 'B A' && sync").unwrap();
+    owned = owned.cut_and_start().unwrap();
+    owned.machine.booted().unwrap();
+    assert!(owned.machine.ask("cat /proc/cmdline").unwrap().contains("rauc.slot=B"));
+    owned.card.spoil_slot_state(0).unwrap();
+    owned = owned.cut_and_start().unwrap();
+    owned.machine.booted().unwrap();
+    assert!(owned.machine.ask("cat /proc/cmdline").unwrap().contains("rauc.slot=B"));
+    // Both: it starts all the same, with what is true of a new card.
+    owned.card.spoil_slot_state(0).unwrap();
+    owned.card.spoil_slot_state(1).unwrap();
+    owned = owned.cut_and_start().unwrap();
+    owned.machine.booted().unwrap();
+    assert!(owned.machine.ask("fw_printenv BOOT_ORDER").unwrap().contains("A B"));
+}
+
+#[test]
+fn a_clock_at_1970_and_no_network_do_not_keep_a_device_from_its_work() {
+    let name = "a_clock_at_1970_and_no_network_do_not_keep_a_device_from_its_work";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let card = Card::flash(&image).unwrap();
+    let options = Options { clock: Some("1970-01-01T00:00:10".to_owned()), offline: true };
+    let mut machine = Machine::start(&image, &card, &options).unwrap();
+    machine.booted().unwrap();
+    Device::at(machine.https).ready().unwrap();
+    let year: u32 = machine.ask("date +%Y").unwrap().parse().unwrap();
+    assert!(year >= 2024, "no earlier than the image: {year}");
+}
+
+#[test]
+fn power_cycles_do_not_use_up_the_tries_of_a_system_that_works() {
+    let name = "power_cycles_do_not_use_up_the_tries_of_a_system_that_works";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    for _ in 0..3 {
+        owned = owned.cut_and_start().unwrap();
+        owned.machine.booted().unwrap();
+        owned.device.ready().unwrap();
+        let full =
+            "for i in $(seq 60); do fw_printenv BOOT_A_LEFT | grep -q 3 && exit 0; sleep 1; done";
+        let (status, _) = owned.machine.shell(&format!("({full}; exit 1)"), 4 * MINUTE).unwrap();
+        assert_eq!(status, 0, "its tries are given back: {:?}", owned.machine.ask("fw_printenv"));
+    }
+}
+
+#[test]
+fn an_installer_or_a_daemon_that_dies_in_mid_install_leaves_an_update_that_can_be_repeated() {
+    let name =
+        "an_installer_or_a_daemon_that_dies_in_mid_install_leaves_an_update_that_can_be_repeated";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    owned.install("next.raucb").unwrap();
+    owned.wait_for_phase(&["installing"], 10 * MINUTE).unwrap();
+    owned.machine.ask("systemctl kill --signal=KILL rauc.service").unwrap();
+    let updates = owned.wait_for_phase(&["failed"], 5 * MINUTE).unwrap();
+    assert_eq!(updates["problem"]["code"], "interrupted", "{updates}");
+    assert_eq!(updates["version"], "0.1.0");
+
+    owned.install("next.raucb").unwrap();
+    owned.wait_for_phase(&["installing"], 10 * MINUTE).unwrap();
+    owned.machine.ask("systemctl kill --signal=KILL --kill-whom=main edgecamd.service").unwrap();
+    let phases = ["failed", "installed", "trial", "committed"];
+    let updates = owned.wait_for_phase(&phases, 10 * MINUTE).unwrap();
+    if updates["phase"] == "failed" {
+        owned.install("next.raucb").unwrap();
+    }
+    owned.wait_for_phase(&["committed"], 20 * MINUTE).unwrap();
+}
+
+#[test]
+fn a_full_data_partition_refuses_an_update_in_words_and_the_device_works_on() {
+    let name = "a_full_data_partition_refuses_an_update_in_words_and_the_device_works_on";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    let fill =
+        "fallocate -l $(( $(df --output=avail -B1 /data | tail -n 1) - 20000000 )) /data/filler";
+    owned.machine.ask(fill).unwrap();
+    let (status, answer) =
+        owned.device.send("/api/v1/updates/install", &image.file("next.raucb")).unwrap();
+    assert_eq!((status, &answer["code"]), (507, &json!("disk_full")), "{answer}");
+    owned.machine.ask("fallocate -l $(( $(df --output=avail -B1 /data | tail -n 1) )) /data/more || true; sync").unwrap();
+    owned = owned.cut_and_start().unwrap();
+    owned.machine.booted().unwrap();
+    owned.device.ready().unwrap();
+}
