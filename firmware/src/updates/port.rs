@@ -108,7 +108,10 @@ impl Updater {
         let state = self.state().await;
         match (what.url.clone(), &state.phase) {
             (None, Phase::Staged { bundle, .. }) => {
-                let other = what.sha256.as_ref().is_some_and(|hash| !hash.eq_ignore_ascii_case(&bundle.sha256));
+                let other = what
+                    .sha256
+                    .as_ref()
+                    .is_some_and(|hash| !hash.eq_ignore_ascii_case(&bundle.sha256));
                 if other {
                     let detail = format!("what is staged has the SHA-256 {}", bundle.sha256);
                     return Err(PortError::update(Code::Damaged, detail));

@@ -9,7 +9,7 @@ use control::PortError;
 use control::ports::{Answer, Bytes, UpdateReceiver};
 use futures::FutureExt;
 use ota::machine::Input;
-use ota::state::{Order, Phase, Reason, Source};
+use ota::state::{Order, Reason, Source};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
