@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Dependencies that only one crate may see, and that crate.
-const GUARDED: [(&str, &str); 7] = [
+const GUARDED: [(&str, &str); 8] = [
     ("gstreamer", "edgecam-media"),
     ("axum", "edgecam-control"),
     ("rumqttc", "edgecam-mqtt"),
@@ -17,6 +17,7 @@ const GUARDED: [(&str, &str); 7] = [
     ("edgecam-ncnn", "edgecam-detect"),
     ("mdns-sd", "edgecam-discovery"),
     ("rppal", "edgecam-gpio"),
+    ("zbus", "edgecam-ota"),
 ];
 /// Not shipped: it may see whatever it tries to break.
 const FUZZ: &str = "edgecam-fuzz";

@@ -123,8 +123,15 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be taken away.
-    pub fn discard(&self) -> Result<(), FileError> {
-        take_away(&self.part())?;
+    pub fn discard_part(&self) -> Result<(), FileError> {
+        take_away(&self.part())
+    }
+
+    /// Takes the bundle off the disk.
+    ///
+    /// # Errors
+    /// When it cannot be taken away.
+    pub fn discard_bundle(&self) -> Result<(), FileError> {
         take_away(&self.bundle())
     }
 
@@ -205,8 +212,10 @@ mod tests {
         fs::write(folder.part(), "bundle").unwrap();
         folder.complete().unwrap();
         assert_eq!(fs::read(folder.bundle()).unwrap(), b"bundle");
-        folder.discard().unwrap();
-        folder.discard().unwrap();
+        for _ in 0..2 {
+            folder.discard_bundle().unwrap();
+            folder.discard_part().unwrap();
+        }
         assert!(!folder.bundle().exists());
     }
 }

@@ -139,9 +139,10 @@ impl Gate {
             }
         }
         // Settings that did not come along would take cameras with them.
-        let gone = self.baseline.cameras.iter().filter(|(id, before)| {
-            before.pictures && !sample.cameras.contains_key(id.as_str())
-        });
+        let gone =
+            self.baseline.cameras.iter().filter(|(id, before)| {
+                before.pictures && !sample.cameras.contains_key(id.as_str())
+            });
         missing.extend(gone.map(|(id, _)| format!("camera {id} is gone")));
         missing
     }
@@ -196,8 +197,7 @@ pub fn baseline(first: &Sample, second: &Sample) -> Baseline {
     gate.observe(second);
     let of = |(id, seen): (&String, &Seen)| {
         let pictures = seen.last.wanted && seen.complaint(second.at, false).is_none();
-        let detector =
-            pictures && seen.last.detects && seen.complaint(second.at, true).is_none();
+        let detector = pictures && seen.last.detects && seen.complaint(second.at, true).is_none();
         (id.clone(), Worked { pictures, detector })
     };
     Baseline { cameras: gate.cameras.iter().map(of).collect() }

@@ -37,7 +37,8 @@ struct Release {
 /// When the bundle is older, for other devices, or any of that cannot be told.
 pub fn pre_install(mount: Option<PathBuf>, release: &Path) -> Result<String, HandlerError> {
     let no = |why: String| HandlerError(why);
-    let mount = mount.ok_or_else(|| no(format!("{MOUNT} is not set: RAUC runs this, nobody else")))?;
+    let mount =
+        mount.ok_or_else(|| no(format!("{MOUNT} is not set: RAUC runs this, nobody else")))?;
     let running = text(release)?;
     let running: Release = serde_json::from_str(&running)
         .map_err(|error| no(format!("{} is no release file: {error}", release.display())))?;

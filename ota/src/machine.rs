@@ -220,7 +220,9 @@ fn begin(state: State, order: Order) -> Step {
             actions.push(Action::Fetch);
             Phase::Fetching { order }
         }
-        Source::OtherSlot => return refuse(&state.phase, Code::NoBundle, "it has no bundle to bring"),
+        Source::OtherSlot => {
+            return refuse(&state.phase, Code::NoBundle, "it has no bundle to bring");
+        }
     };
     Ok((State { phase, last: None, ..state }, actions))
 }
@@ -241,7 +243,10 @@ fn inspected(state: State, bundle: Bundle, running: &Running) -> Step {
     };
     if let Err(reason) = fits(&bundle, running) {
         let last = outcome(End::Failed, &order, Some(&bundle), None, Some(reason));
-        return Ok((State { phase: Phase::Idle, last: Some(last), ..state }, vec![Action::Discard]));
+        return Ok((
+            State { phase: Phase::Idle, last: Some(last), ..state },
+            vec![Action::Discard],
+        ));
     }
     Ok((State { phase: Phase::Staged { order, bundle }, ..state }, Vec::new()))
 }
@@ -403,9 +408,7 @@ fn started(state: State, booted: &SlotName, now: Moment, told: Option<Reason>) -
             Ok((state, settle_and(Action::Attach)))
         }
         // The slot was whole and the next one before the power went: nobody had time to say so.
-        Phase::Installing(update) | Phase::Installed(update)
-            if *booted == update.change.target =>
-        {
+        Phase::Installing(update) | Phase::Installed(update) if *booted == update.change.target => {
             Ok((trial(state, update, now), vec![Action::Gate]))
         }
         Phase::Installed(update) if *booted == update.change.from => {

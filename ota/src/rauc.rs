@@ -255,10 +255,7 @@ impl Rauc {
     }
 }
 
-fn body<A: DeserializeOwned + Type>(
-    answer: &Message,
-    what: &'static str,
-) -> Result<A, RaucError> {
+fn body<A: DeserializeOwned + Type>(answer: &Message, what: &'static str) -> Result<A, RaucError> {
     let read = answer.body().deserialize::<A>();
     read.map_err(|error| RaucError::Odd { what, why: error.to_string() })
 }

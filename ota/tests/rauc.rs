@@ -48,8 +48,7 @@ async fn install(rauc: &Rauc) -> (Ending, Option<SlotName>, Vec<u8>) {
     let seen = Mutex::new(Vec::new());
     let progress = |percent: u8, _: &str| seen.lock().unwrap().push(percent);
     let path = Path::new("/bundle.raucb");
-    let (ending, primary) =
-        rauc.install(path, &bundle(), ("01TX", &slot("B")), &progress).await;
+    let (ending, primary) = rauc.install(path, &bundle(), ("01TX", &slot("B")), &progress).await;
     (ending, primary, seen.into_inner().unwrap())
 }
 
@@ -186,8 +185,7 @@ async fn another_daemon_finds_the_end_of_an_installation_that_it_did_not_begin()
         world.busy = false;
     };
     let target = slot("B");
-    let ((ending, primary), ()) =
-        tokio::join!(rauc.attach(("01TX", &target), &|_, _| {}), finish);
+    let ((ending, primary), ()) = tokio::join!(rauc.attach(("01TX", &target), &|_, _| {}), finish);
     assert_eq!((ending, primary), (Ending::Done, Some(slot("B"))));
     // What somebody else wrote is not ours.
     let (ending, _) = rauc.attach(("02TX", &target), &|_, _| {}).await;
@@ -200,8 +198,7 @@ async fn what_was_seen_last_is_shown_while_rauc_works() {
     let seen = rauc.slots().await.unwrap();
     peer.world().busy = true;
     let hasty = Timing { patience: Duration::ZERO, call: Duration::from_millis(500), ..timing() };
-    let impatient =
-        Rauc::connect(&Bus::Address(_bus.address.clone()), hasty).await.unwrap();
+    let impatient = Rauc::connect(&Bus::Address(_bus.address.clone()), hasty).await.unwrap();
     assert!(matches!(impatient.slots().await, Err(RaucError::Busy)));
     assert_eq!(rauc.seen(), seen);
     // Who has patience gets an answer.

@@ -11,7 +11,8 @@ use ota::{guard, handler};
 const DATA: &str = "/var/lib/edgecam";
 const CMDLINE: &str = "/proc/cmdline";
 /// What is asked of the daemon's unit.
-const SHOW: [&str; 4] = ["show", "edgecamd.service", "--property", "ActiveState,SubState,Result,NRestarts"];
+const SHOW: [&str; 4] =
+    ["show", "edgecamd.service", "--property", "ActiveState,SubState,Result,NRestarts"];
 
 /// What RAUC is about to do.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -11,7 +11,7 @@ use ota::machine::{Action, Ending, Input};
 use ota::state::{Baseline, Phase, Reason, SlotName, State, Update};
 use tokio::time::sleep;
 
-use super::engine::{Updater, blocking, now};
+use super::engine::{Updater, now};
 use super::{fetch, shown, trial};
 
 /// Time between two tries of what must be done at last.
@@ -35,12 +35,7 @@ impl Updater {
             Action::Fetch => self.fetch().await,
             Action::Inspect => self.inspect().await,
             Action::Install | Action::Attach | Action::Activate => self.install(action).await,
-            Action::Discard => {
-                let folder = self.0.folder.clone();
-                if let Err(error) = blocking(move || folder.discard()).await {
-                    tracing::warn!(error = base::error::chain(&error), "a bundle stays on the disk");
-                }
-            }
+            Action::Discard => self.discard().await,
             Action::Reboot => {
                 sleep(PARTING).await;
                 self.reboot().await;

@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn a_machine_that_runs_no_image_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let (release, cmdline) = (folder.path().join("release.json"), folder.path().join("cmdline"));
+        let (release, cmdline) =
+            (folder.path().join("release.json"), folder.path().join("cmdline"));
         let why = || Device::read(&release, &cmdline).unwrap_err();
         assert!(why().contains("does not run from an EdgeCam image"));
         std::fs::write(&release, "{}").unwrap();

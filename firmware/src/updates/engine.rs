@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::updates::{AvailableUpdate, UpdateCode as Code, Updates as Status};
+use api::updates::{AvailableUpdate, UpdateCode as Code, UpdatePhase, Updates as Status};
 use base::shutdown::Shutdown;
 use config::UpdateConfig;
 use control::PortError;
@@ -114,10 +114,14 @@ impl Updater {
         let Some(mut waiting) = waiting else { return };
         let told = self.told_by_guard(&device);
         let started = Input::Started { booted: device.booted.clone(), now: now(), told };
-        if let Err(error) = self.take(started).await {
-            tracing::error!(error = error.detail, "updates do not begin");
+        match self.take(started).await {
+            // It is in the outcome now. While the update goes on, the way back may still need it.
+            Ok(state) if matches!(state.phase, Phase::Idle) => {
+                let _ = self.0.folder.forget_told();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = error.detail, "updates do not begin"),
         }
-        let _ = self.0.folder.forget_told();
         let mut tasks = JoinSet::new();
         tasks.spawn(automatic::keep(self.clone()));
         loop {
@@ -171,6 +175,27 @@ impl Updater {
             let _ = self.0.todo.send(actions);
         }
         Ok(next)
+    }
+
+    /// Takes bundles off the disk that no update needs. Nothing begins meanwhile: a bundle that comes in the
+    /// place of the one that goes is left alone.
+    pub(super) async fn discard(&self) {
+        let state = self.0.state.lock().await;
+        let comes = matches!(state.phase, Phase::Fetching { .. } | Phase::Receiving { .. });
+        let stays = matches!(
+            state.phase,
+            Phase::Inspecting { .. } | Phase::Staged { .. } | Phase::Installing(_)
+        );
+        let folder = self.0.folder.clone();
+        let discarded = blocking(move || {
+            if !comes {
+                folder.discard_part()?;
+            }
+            if stays { Ok(()) } else { folder.discard_bundle() }
+        });
+        if let Err(error) = discarded.await {
+            tracing::warn!(error = base::error::chain(&error), "a bundle stays on the disk");
+        }
     }
 
     /// What is remembered now.
@@ -227,7 +252,9 @@ impl Updater {
         let now = now();
         let next = shown::status(&self.0.device, state, came, &now, slots, found);
         self.0.status.send_if_modified(|shown| {
-            let job = shown.job.take().filter(|_| next.phase.is_busy());
+            // One that brings its bundle passes by `Staged` on its way.
+            let at_it = next.phase.is_busy() || next.phase == UpdatePhase::Staged;
+            let job = shown.job.take().filter(|_| at_it);
             let progress = shown.progress.filter(|_| shown.phase == next.phase);
             let next = Status { job, progress, ..next };
             let changed = *shown != next;

@@ -56,7 +56,8 @@ pub(super) async fn bring(updater: &Updater, order: &Order) -> Result<(), Reason
     let allowed = |url: &Url| config.as_ref().is_some_and(|config| config.allows(url));
     let egress = way_out(&url, &allowed, sha256.is_some())?;
     let (part, folder) = (updater.0.folder.part(), updater.0.folder.clone());
-    let (telling, handle, id) = (updater.clone(), tokio::runtime::Handle::current(), order.id.clone());
+    let (telling, handle, id) =
+        (updater.clone(), tokio::runtime::Handle::current(), order.id.clone());
     let stop = move || {
         let state = handle.block_on(telling.state());
         let ours = matches!(&state.phase, Phase::Fetching { order } if order.id == id);
@@ -217,8 +218,7 @@ impl Fetcher {
 
     fn once(&mut self, tell: &dyn Fn(Option<f32>) -> bool) -> Result<Try, Reason> {
         let address = self.egress.address(&self.url);
-        let address =
-            address.map_err(|error| Reason::new(Code::AddressRefused, told(&error)))?;
+        let address = address.map_err(|error| Reason::new(Code::AddressRefused, told(&error)))?;
         let came = self.came();
         let known = self.origin().filter(|origin| came > 0 && !origin.etag.is_empty());
         let mut request = self.egress.agent(LIMITS).get(address.as_str());
@@ -235,7 +235,8 @@ impl Fetcher {
             answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let goes_on = answer.status().as_u16() == 206
-            && header("content-range").is_some_and(|range| range.starts_with(&format!("bytes {came}-")));
+            && header("content-range")
+                .is_some_and(|range| range.starts_with(&format!("bytes {came}-")));
         if answer.status().as_u16() != 200 && !goes_on {
             let status = answer.status().as_u16();
             let _ = fs::remove_file(&self.part);
@@ -408,7 +409,8 @@ mod tests {
     #[test]
     fn an_address_inside_or_in_clear_is_refused_unless_the_owner_allows_it() {
         let nobody = |_: &Url| false;
-        for url in ["https://10.0.0.7/b", "https://127.0.0.1/b", "http://example.org/b", "ftp://x/"] {
+        for url in ["https://10.0.0.7/b", "https://127.0.0.1/b", "http://example.org/b", "ftp://x/"]
+        {
             let refused = way_out(url, &nobody, false).unwrap_err();
             assert_eq!(refused.code, Code::AddressRefused, "{url}");
         }

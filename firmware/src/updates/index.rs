@@ -59,11 +59,7 @@ fn failed(detail: String) -> Reason {
 }
 
 /// The newest release of the index `text` for devices that are `compatible`, if it is newer than what runs.
-fn newest(
-    text: &[u8],
-    compatible: &str,
-    running: &str,
-) -> Result<Option<AvailableUpdate>, Reason> {
+fn newest(text: &[u8], compatible: &str, running: &str) -> Result<Option<AvailableUpdate>, Reason> {
     let index: UpdateIndex = serde_json::from_slice(text)
         .map_err(|error| failed(format!("what answers is no index of releases: {error}")))?;
     if index.compatible != compatible {

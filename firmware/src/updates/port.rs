@@ -15,9 +15,8 @@ use ota::state::{Bundle, Order, Phase, Source, State};
 use tokio::sync::watch;
 
 use super::act::unavailable;
-use super::engine::Updater;
+use super::engine::{Updater, refusal};
 use super::fetch::way_out;
-use super::engine::refusal;
 use crate::jobs::{self, Context, Lane};
 
 impl Updates for Updater {
@@ -83,10 +82,9 @@ impl Updates for Updater {
             self.device()?;
             let _turn = self.turn()?;
             match self.state().await.phase {
-                Phase::Staged { .. } | Phase::Receiving { .. } => {
-                    self.take_and_wait(Input::Cancel).await?;
+                Phase::Staged { .. } | Phase::Receiving { .. } | Phase::Installed(_) => {
+                    self.take(Input::Cancel).await?;
                 }
-                Phase::Installed(_) => drop(self.take(Input::Cancel).await?),
                 Phase::Idle | Phase::Unknown => {
                     let detail = "nothing is staged, and nothing is being received";
                     return Err(PortError::update(Code::NothingStaged, detail));
@@ -110,7 +108,10 @@ impl Updater {
         let state = self.state().await;
         match (what.url.clone(), &state.phase) {
             (None, Phase::Staged { bundle, .. }) => {
-                let other = what.sha256.as_ref().is_some_and(|hash| *hash != bundle.sha256);
+                let other = what
+                    .sha256
+                    .as_ref()
+                    .is_some_and(|hash| !hash.eq_ignore_ascii_case(&bundle.sha256));
                 if other {
                     let detail = format!("what is staged has the SHA-256 {}", bundle.sha256);
                     return Err(PortError::update(Code::Damaged, detail));
@@ -124,7 +125,8 @@ impl Updater {
                 self.take(Input::Begin(order)).await?;
             }
         }
-        let order = jobs::Order { kind: JobKind::InstallUpdate, camera: None, lane: Lane::Idle, by };
+        let order =
+            jobs::Order { kind: JobKind::InstallUpdate, camera: None, lane: Lane::Idle, by };
         let updater = self.clone();
         let job = self.0.parts.jobs.begin(order, move |context| updater.watch_over(context))?;
         self.tell_job(&job.id);
@@ -142,7 +144,9 @@ impl Updater {
         let lower = |hash: Option<String>| hash.map(|hash| hash.to_ascii_lowercase());
         let (url, sha256, size, version) = match (url, Updater::status(self).available) {
             (Some(url), _) => (url, sha256, None, None),
-            (None, Some(one)) => (one.url, sha256.or(one.sha256), one.size_bytes, Some(one.version)),
+            (None, Some(one)) => {
+                (one.url, sha256.or(one.sha256), one.size_bytes, Some(one.version))
+            }
             (None, None) => {
                 let detail = "nothing is staged and no newer version is known: send a bundle, name \
                               its `url`, or look at the index";
@@ -246,9 +250,8 @@ fn ending(status: &Status, state: &State) -> Option<Result<JobResult, PortError>
         UpdatePhase::Idle
         | UpdatePhase::Committed
         | UpdatePhase::RolledBack
-        | UpdatePhase::Failed => failed().or_else(|| {
-            Some(Err(PortError::update(Code::Cancelled, "the update was given up")))
-        }),
+        | UpdatePhase::Failed => failed()
+            .or_else(|| Some(Err(PortError::update(Code::Cancelled, "the update was given up")))),
     }
 }
 

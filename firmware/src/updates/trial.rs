@@ -64,12 +64,7 @@ pub(super) async fn baseline(cameras: &Cameras) -> Baseline {
 fn look(cameras: &Cameras) -> Sample {
     let all = cameras.all();
     let cameras = all.iter().map(|(id, handle)| (id.clone(), camera(&handle.view())));
-    Sample {
-        at: base::clock::since_boot(),
-        cameras: cameras.collect(),
-        api: Ok(()),
-        store: Ok(()),
-    }
+    Sample { at: base::clock::since_boot(), cameras: cameras.collect(), api: Ok(()), store: Ok(()) }
 }
 
 fn camera(view: &CameraView) -> Camera {

@@ -9,7 +9,7 @@ use control::PortError;
 use control::ports::{Answer, Bytes, UpdateReceiver};
 use futures::FutureExt;
 use ota::machine::Input;
-use ota::state::{Order, Phase, Reason, Source};
+use ota::state::{Order, Reason, Source};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OwnedSemaphorePermit;
@@ -57,11 +57,6 @@ impl Updater {
             at: Some(base::clock::wall()),
             rest: serde_json::Map::new(),
         };
-        // What was here goes now: the action that takes it away would race with the first bytes.
-        let old = self.state().await;
-        if matches!(old.phase, Phase::Receiving { .. } | Phase::Staged { .. }) {
-            self.take_and_wait(Input::Cancel).await?;
-        }
         let state = self.take(Input::Begin(order)).await?;
         File::create(self.0.folder.part()).await.map_err(|error| unkept(&error))?;
         shown::upload(&state.phase, 0).ok_or_else(gone)
@@ -92,28 +87,17 @@ impl Updater {
             Some(Source::Upload { sha256, .. }) => sha256.clone(),
             _ => None,
         };
-        let file = OpenOptions::new().append(true).open(self.0.folder.part()).await;
+        let file = OpenOptions::new().create(true).append(true).open(self.0.folder.part()).await;
         let file = file.map_err(|error| unkept(&error))?;
         Ok(Box::new(Receiver { updater: self.clone(), _turn: turn, upload, sha256, file }))
     }
 
     /// Gives the upload `id` up.
-    pub(super) async fn discard_upload(
-        &self,
-        id: &str,
-    ) -> Result<Option<UpdateUpload>, PortError> {
+    pub(super) async fn discard_upload(&self, id: &str) -> Result<Option<UpdateUpload>, PortError> {
         let Some(upload) = self.upload_of(id).await else { return Ok(None) };
         let _turn = self.turn()?;
-        self.take_and_wait(Input::Cancel).await?;
+        self.take(Input::Cancel).await?;
         Ok(Some(upload))
-    }
-
-    /// Takes in what ends with the bundle being taken off the disk, and does that here.
-    pub(super) async fn take_and_wait(&self, input: Input) -> Result<(), PortError> {
-        self.take(input).await?;
-        let folder = self.0.folder.clone();
-        let gone = super::engine::blocking(move || folder.discard()).await;
-        gone.map_err(|error| PortError::update(Code::DiskFull, base::error::chain(&error)))
     }
 
     /// The turn of one request at the upload.

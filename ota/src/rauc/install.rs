@@ -121,7 +121,8 @@ impl Rauc {
                 .member("NameOwnerChanged")
                 .arg(0, NAME)
                 .build()?;
-            let own = MatchRule::builder().msg_type(Kind::Signal).sender(NAME).path(PATH).build()?;
+            let own =
+                MatchRule::builder().msg_type(Kind::Signal).sender(NAME).path(PATH).build()?;
             let name = MessageStream::for_match_rule(name, &self.line, Some(WAITING)).await?;
             let own = MessageStream::for_match_rule(own, &self.line, Some(WAITING)).await?;
             Ok(Box::pin(select(own, name)) as Signals)

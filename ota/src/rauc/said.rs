@@ -60,14 +60,17 @@ mod tests {
                 "signature verification failed: Verify error: certificate has expired",
                 Code::CertificateExpired,
             ),
-            ("Compatible mismatch: Expected 'a' but bundle manifest has 'b'", Code::WrongCompatible),
             (
-                "Pre-install handler error: Child process exited with code 1",
-                Code::OlderVersion,
+                "Compatible mismatch: Expected 'a' but bundle manifest has 'b'",
+                Code::WrongCompatible,
             ),
+            ("Pre-install handler error: Child process exited with code 1", Code::OlderVersion),
             ("Bundle format 'plain' not allowed", Code::NoBundle),
             ("Signature size (99) exceeds bundle size", Code::Damaged),
-            ("Installation error: Failed updating slot rootfs.1: Input/output error", Code::Damaged),
+            (
+                "Installation error: Failed updating slot rootfs.1: Input/output error",
+                Code::Damaged,
+            ),
             ("Post-install handler error: exited with code 3", Code::InstallFailed),
         ] {
             let reason = reason(words);
