@@ -15,8 +15,8 @@ const SIZE: u64 = 3 << 30;
 pub const SECTOR: u64 = 512;
 /// Where the partition `firmware` begins: the first one, after the partition table.
 const FIRMWARE: &str = "@@1M";
-/// Where the partition `env` begins: `firmware` is 64 MiB.
-const STATE: u64 = 65 << 20;
+/// Where the partition `env` begins: after 1 MiB of table, `firmware` and both boot partitions.
+const STATE: u64 = (1 + 64 + 2 * 96) << 20;
 
 /// A card; it goes with this value.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
             begin.elapsed().as_secs_f32()
         ));
         let (_, settings) = owned.device.get("/api/v1/settings").unwrap();
-        assert_eq!(settings["node"]["name"], acknowledged.setting.as_str(), "cut {cut}");
+        assert_eq!(settings["updates"]["channel"], acknowledged.setting.as_str(), "cut {cut}");
         let newest = owned.newest_event().unwrap();
         assert!(newest >= acknowledged.event, "event {} was lost", acknowledged.event);
         if seen == "committed" {
@@ -66,7 +66,7 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
 /// Has the device acknowledge a setting and an event.
 fn acknowledge(owned: &Owned, cut: u32) -> Acknowledged {
     let setting = format!("cut-{cut}");
-    let wanted = json!({"node": {"name": setting}});
+    let wanted = json!({"updates": {"channel": setting}});
     let (status, answer) = owned.device.patch("/api/v1/settings", &wanted).unwrap();
     assert_eq!(status, 200, "{answer}");
     Acknowledged { setting, event: owned.newest_event().unwrap() }

@@ -14,7 +14,7 @@ fn an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners() {
     let Some(image) = Image::of_this_run(name) else { return };
     let mut owned = Owned::new(&image).unwrap();
     let (status, set) =
-        owned.device.patch("/api/v1/settings", &json!({"node": {"name": "gate"}})).unwrap();
+        owned.device.patch("/api/v1/settings", &json!({"updates": {"channel": "beta"}})).unwrap();
     assert_eq!(status, 200, "{set}");
     let before = owned.newest_event().unwrap();
 
@@ -31,7 +31,7 @@ fn an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners() {
     assert_eq!(slot("A")["version"], "0.1.0", "{updates}");
 
     let (_, settings) = owned.device.get("/api/v1/settings").unwrap();
-    assert_eq!(settings["node"]["name"], "gate", "the setting of the old system");
+    assert_eq!(settings["updates"]["channel"], "beta", "the setting of the old system");
     assert!(owned.newest_event().unwrap() >= before, "events of the old system are there");
     let state = owned.machine.ask("fw_printenv").unwrap();
     assert!(state.contains("BOOT_B_LEFT=3") && state.contains("BOOT_ORDER=B A"), "{state}");

@@ -8,7 +8,7 @@ firmware_fat() {
     rm -rf "$tree"
     mkdir -p "$tree"
     "firmware_$BOOTLOADER" "$tree"
-    fat "$tree" "$1" "$(size firmware)" EDGECAM
+    fat "$tree" "$1" "$(size firmware)" FIRMWARE
 }
 
 firmware_custom() { "$IMAGE_DIR/tryboot/backend.sh" render A >"$1/autoboot.txt"; }
