@@ -26,6 +26,7 @@ const CUT_OFF: &str = "it was restarted before it had proven itself";
 const UNCONFIRMED: &str = "it was restarted before its owner confirmed it";
 
 /// What happened.
+#[expect(clippy::large_enum_variant, reason = "one is taken at a time, and none is kept")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Somebody wants an update.
@@ -157,6 +158,8 @@ pub enum Action {
     GoBack,
     /// Have the running slot start next, and never by itself the other one, which was not tried.
     Forsake,
+    /// Take away what only the system before this one reads: this one stays.
+    ForgetOlder,
     /// The running slot is good: as soon as the daemon is ready, it is marked so.
     Settle {
         /// Whether the other one has failed, and is not to be tried again by itself.
@@ -462,7 +465,12 @@ fn idle(mut state: State, booted: &SlotName) -> (State, Vec<Action>) {
         }
         other_failed = true;
     }
-    (state, vec![Action::Settle { other_failed }])
+    let mut actions = vec![Action::Settle { other_failed }];
+    // Its commit may have been cut off.
+    if state.last.as_ref().is_some_and(|last| last.end == End::Committed) {
+        actions.push(Action::ForgetOlder);
+    }
+    (state, actions)
 }
 
 /// The running slot is as good as it was.
@@ -545,7 +553,7 @@ fn kept(state: State, result: Result<(), String>, boot: String) -> Step {
                 let Update { order, bundle, change } = &update;
                 let last = outcome(End::Committed, order, Some(bundle), Some(change), None);
                 let state = State { phase: Phase::Idle, last: Some(last), ..state };
-                Ok((state, vec![Action::Discard]))
+                Ok((state, vec![Action::Discard, Action::ForgetOlder]))
             }
             Err(why) => {
                 let detail = format!("the new system cannot be made to stay: {why}");

@@ -63,6 +63,7 @@ impl Updater {
                 }
             }
             Action::Settle { other_failed } => self.settle(other_failed).await,
+            Action::ForgetOlder => self.forget_older().await,
         }
         self.look_at_slots().await;
     }
@@ -230,6 +231,20 @@ impl Updater {
         }
     }
 
+    /// Takes the event databases away that only the system before this one reads.
+    async fn forget_older(&self) {
+        let data = self.0.parts.data.clone();
+        match tokio::task::spawn_blocking(move || store::forget_older(&data)).await {
+            Ok(Ok(gone)) if gone.is_empty() => {}
+            Ok(Ok(gone)) => tracing::info!(?gone, "event databases of older firmware are gone"),
+            Ok(Err(error)) => {
+                let error = base::error::chain(&error);
+                tracing::warn!(error, "an event database of older firmware stays on the disk");
+            }
+            Err(error) => tracing::error!(%error, "taking older event databases away panicked"),
+        }
+    }
+
     /// Sees how the slots are, for the API; what was seen last stays while RAUC does not say.
     pub(super) async fn look_at_slots(&self) {
         let Ok(rauc) = self.rauc().await else { return };
@@ -243,8 +258,7 @@ impl Updater {
     }
 }
 
-/// RAUC cannot be asked.
+/// RAUC cannot be asked, or does not say.
 pub(super) fn unavailable(error: ota::RaucError) -> PortError {
-    let reason = Reason::from(error);
-    PortError::update(reason.code, reason.detail)
+    PortError::update(Code::InstallerUnavailable, base::error::chain(&error))
 }

@@ -356,6 +356,25 @@ fn the_reason_of_a_refused_trial_is_read_in_the_slot_that_comes_back() {
 }
 
 #[test]
+fn what_only_the_old_system_reads_goes_with_the_commit_and_not_before() {
+    for (state, input, next, actions) in reachable() {
+        let is_kept = next.last.as_ref().is_some_and(|last| last.end == End::Committed);
+        if actions.contains(&Action::ForgetOlder) {
+            assert!(is_kept && next.phase == Phase::Idle, "{state:?} {input:?}");
+        }
+    }
+    let kept = Input::Kept { result: Ok(()), boot: "second".into() };
+    let trial = of(Phase::Trial { update: update(None), began: moment("second") });
+    let (state, actions) = step(trial, kept).unwrap();
+    assert_eq!(actions, [Action::Discard, Action::ForgetOlder]);
+    // A power cut came in between.
+    let start = |booted| Input::Started { booted: slot(booted), now: moment("x"), told: None };
+    assert!(step(state.clone(), start("B")).unwrap().1.contains(&Action::ForgetOlder));
+    // The boot loader left the system that was kept.
+    assert!(!step(state, start("A")).unwrap().1.contains(&Action::ForgetOlder));
+}
+
+#[test]
 fn a_slot_that_failed_is_not_gone_back_to_and_one_that_was_kept_is() {
     let switch = |target: &str| Input::Switch {
         order: order(Source::OtherSlot),
