@@ -19,6 +19,9 @@ LONGEST_S = 60
 for sdp in ("application/sdp", "application/trickle-ice-sdpfrag"):
     schemathesis.serializer.alias(sdp, "text/plain")
 
+# A part of a bundle is bytes.
+schemathesis.serializer.alias("application/partial-upload", "application/octet-stream")
+
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):

@@ -66,3 +66,39 @@ async fn install(updates: &dyn Updates, audit: &dyn Audit) {
         tracing::error!(%error, ?entry, "a change is not in the audit record");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use control::ports::Answer;
+    use futures::FutureExt;
+    use futures::future::ready;
+
+    use super::*;
+    use crate::ports::NoUpdates;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<AuditEntry>>);
+
+    impl Audit for Kept {
+        fn append(&self, entry: AuditEntry) -> Answer<'_, ()> {
+            self.0.lock().unwrap().push(entry);
+            ready(Ok(())).boxed()
+        }
+
+        fn newest(&self, _: Option<u64>, _: usize) -> Answer<'_, Vec<AuditEntry>> {
+            ready(Ok(self.0.lock().unwrap().clone())).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_stands_in_the_record_with_what_came_of_it() {
+        let kept = Kept::default();
+        install(&NoUpdates::new(), &kept).await;
+        let entries = kept.0.into_inner().unwrap();
+        let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!((entry.operation.as_str(), entry.from.as_str()), ("install_update", "mqtt"));
+        assert_eq!((entry.status, &entry.after), (409, &None));
+    }
+}

@@ -82,6 +82,7 @@ fn a_new_device_is_found_claimed_read_changed_and_followed_without_typing_an_add
 
     assert!(says(&folder, &["models"], "").contains("edgecam-demo"));
     models_and_backups(&folder);
+    updates(&folder);
     assert!(says(&folder, &["logout"], "").contains("its token revoked"));
     let gone = run(&folder, &["get", "cameras"], "");
     let said = String::from_utf8_lossy(&gone.stderr);
@@ -120,4 +121,25 @@ fn models_and_backups(folder: &Path) {
     assert_eq!(says(folder, &bitrate, ""), "2345\n");
     says(folder, &["backup", "restore", &file], passphrase);
     assert_eq!(says(folder, &bitrate, ""), "1234\n");
+}
+
+/// A developer's machine runs from no image: it is said, and nothing is sent or begun.
+fn updates(folder: &Path) {
+    let said = says(folder, &["update"], "");
+    assert!(said.contains("does not run from an EdgeCam image"), "{said}");
+    let bundle = folder.join("bundle.raucb");
+    std::fs::write(&bundle, "no bundle").expect("written");
+    let bundle = bundle.to_str().expect("plain text");
+    for args in [
+        &["update", "check"][..],
+        &["update", "install", bundle],
+        &["update", "install", "https://updates.example.org/bundle.raucb"],
+        &["update", "commit"],
+        &["update", "rollback"],
+    ] {
+        let refused = run(folder, args, "");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success(), "{args:?}: {said}");
+        assert!(said.contains("updates_not_supported"), "{args:?}: {said}");
+    }
 }

@@ -91,6 +91,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Backups,
     },
+    /// Updates of the device's firmware.
+    Update {
+        #[command(subcommand)]
+        what: Option<Updates>,
+    },
     /// Print what a shell needs to complete this command line.
     Completion {
         /// The shell.
@@ -155,6 +160,38 @@ pub(crate) enum Models {
         /// Its name.
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Updates {
+    /// Show what runs, what is in the slots, and how far an update is.
+    Status,
+    /// Look for a newer version.
+    Check,
+    /// Install one, and wait until it is known whether it stays.
+    Install(InstallArgs),
+    /// Keep the new version, where the device waits for its owner to say so.
+    Commit,
+    /// Go back to the version before.
+    Rollback,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InstallArgs {
+    /// A bundle here, or `https://…`. Without: what is staged on the device, else what `check` found.
+    pub(crate) bundle: Option<String>,
+    /// The SHA-256 that the bundle at the address must have.
+    #[arg(long)]
+    pub(crate) sha256: Option<String>,
+    /// Install the running version again.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Let the machine run on: the next start tries the new version.
+    #[arg(long)]
+    pub(crate) no_reboot: bool,
+    /// Do not wait for what becomes of it.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -82,6 +82,21 @@ impl Client {
         self.json(answer).await
     }
 
+    /// `PATCH path` with the bytes of an upload from `offset` on; answers with how far it is.
+    pub(crate) async fn go_on(
+        &self,
+        path: &str,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<u64, CliError> {
+        let (body, offset) = (("application/partial-upload", bytes), offset.to_string());
+        let headers = [("upload-offset", offset.as_str())];
+        let answer = self.send(Method::PATCH, path, Some(body), &headers).await?;
+        let offset = answer.headers().get("upload-offset").and_then(|value| value.to_str().ok());
+        let offset = offset.and_then(|text| text.parse().ok());
+        offset.ok_or_else(|| self.not_ours(answer.status().as_u16(), b"no Upload-Offset"))
+    }
+
     async fn json(&self, answer: Response<Incoming>) -> Result<Value, CliError> {
         let body = self.whole(answer).await?;
         if body.is_empty() {

@@ -3,10 +3,12 @@
 mod backups;
 mod devices;
 mod events;
+mod job;
 mod known;
 mod models;
 mod prompt;
 mod settings;
+mod updates;
 
 use std::io::Write;
 
@@ -36,6 +38,7 @@ pub(crate) async fn run(args: Args) -> Result<(), CliError> {
         Command::Events(events) => events::events(&client(&target)?, &events).await,
         Command::Models { what } => models::models(&client(&target)?, what).await,
         Command::Backup { what } => backups::backups(&client(&target)?, what).await,
+        Command::Update { what } => updates::updates(&client(&target)?, what).await,
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "edgecam", &mut std::io::stdout());
             Ok(())

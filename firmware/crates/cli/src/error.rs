@@ -45,6 +45,10 @@ pub(crate) enum CliError {
     Book { path: PathBuf, what: &'static str, source: io::Error },
     #[error("{path} cannot be {what}")]
     File { path: PathBuf, what: &'static str, source: io::Error },
+    #[error("the update came to nothing: {0}")]
+    CameToNothing(String),
+    #[error("the device has not said for {} min what became of the update; `edgecam update` shows it", .0 / 60)]
+    Silent(u64),
     #[error("{path} is no manifest of a model")]
     Manifest { path: PathBuf, source: Box<toml::de::Error> },
     #[error("no folder for the known devices: set HOME or EDGECAM_BOOK")]

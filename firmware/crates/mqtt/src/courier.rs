@@ -145,14 +145,14 @@ impl<O: Outbox> Courier<O> {
         labels.len() < MAX_SEEN && labels.insert(label.to_owned())
     }
 
-    /// Somebody sent `payload` to a topic of commands.
-    pub(crate) fn commanded(&self, topic: &str, payload: &[u8]) {
+    /// Somebody sent `payload` to the topic that orders updates.
+    pub(crate) fn commanded(&self, payload: &[u8]) {
         let Some(commands) = &self.commands else { return };
-        if topic != self.topics.update_command() || payload != INSTALL.as_bytes() {
+        if payload != INSTALL.as_bytes() {
             let text: String = String::from_utf8_lossy(payload).chars().take(40).collect();
-            tracing::warn!(topic, text, "this is no command");
+            tracing::warn!(text, "this is no command for updates; `install` is one");
         } else if commands.try_send(Command::InstallUpdate).is_err() {
-            tracing::warn!(topic, "a command is left out: those before it are not done yet");
+            tracing::warn!("a command is left out: those before it are not done yet");
         }
     }
 

@@ -301,9 +301,9 @@ impl<'a, O: Outbox> Session<'a, O> {
 
     /// What others publish. A command that the broker kept is an old one, and is not obeyed again.
     fn on_message(&mut self, publish: &Publish, now: Instant) {
-        if publish.topic.ends_with("/set") {
+        if publish.topic == self.courier.topics.update_command() {
             if !publish.retain {
-                self.courier.commanded(&publish.topic, &publish.payload);
+                self.courier.commanded(&publish.payload);
             }
         } else if Some(&publish.topic) == self.courier.topics.home_assistant_status().as_ref() {
             if publish.payload == "online"

@@ -1,13 +1,12 @@
 //! `models`: those of the detector.
 
 use std::path::Path;
-use std::time::Duration;
 
 use api::manifest::ModelManifest;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::say;
+use super::{job, say};
 use crate::args::Models;
 use crate::client::Client;
 use crate::error::CliError;
@@ -19,7 +18,8 @@ pub(super) async fn models(client: &Client, what: Option<Models>) -> Result<(), 
         Models::List => list(client).await,
         Models::Add { manifest, sha256 } if manifest.contains("://") => {
             let wanted = json!({ "manifest_url": manifest, "sha256": sha256 });
-            fetched(client, client.ask(Method::POST, "models", Some(&wanted)).await?).await
+            let begun = client.ask(Method::POST, "models", Some(&wanted)).await?;
+            job::ended(client, begun).await.map(drop)
         }
         Models::Add { manifest, .. } => upload(client, Path::new(&manifest)).await,
         Models::Activate { name } => {
@@ -64,24 +64,4 @@ async fn upload(client: &Client, path: &Path) -> Result<(), CliError> {
     let form = [("manifest", text), ("param", param), ("bin", bin)];
     let added = client.upload("models", &form).await?;
     say(&format!("{} is on the device", added["name"].as_str().unwrap_or_default()))
-}
-
-/// Waits for the end of `job`, and says what it does.
-async fn fetched(client: &Client, mut job: Value) -> Result<(), CliError> {
-    let mut said = String::new();
-    loop {
-        let state = job["state"].as_str().unwrap_or_default();
-        let stage = format!("{state}: {}", job["stage"].as_str().unwrap_or_default());
-        if stage != said {
-            say(&stage)?;
-            said = stage;
-        }
-        match serde_json::from_value::<api::problem::Problem>(job["problem"].clone()) {
-            Ok(problem) => return Err(CliError::Refused(Box::new(problem))),
-            Err(_) if !["queued", "running"].contains(&state) => return Ok(()),
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-        }
-        let id = job["id"].as_str().unwrap_or_default().to_owned();
-        job = client.get(&format!("jobs/{id}")).await?;
-    }
 }

@@ -24,7 +24,6 @@ pub(super) fn put_into(document: &mut OpenApi) {
     let answers = [
         ("get_updates", "200", json(&installing())),
         ("patch_updates", "200", super::settings::applied()),
-        ("patch_updates", "202", super::settings::applying()),
         ("check_updates", "200", json(&found())),
         ("install_update", "202", json(&job())),
         ("commit_update", "200", json(&committed())),

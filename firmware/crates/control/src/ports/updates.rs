@@ -37,7 +37,7 @@ pub trait Updates: Send + Sync + 'static {
     fn discard_upload<'a>(&'a self, id: &'a str) -> Answer<'a, Option<UpdateUpload>>;
 
     /// Begins to install, for `by`. What can be told at once is refused at once, all else is told by the
-    /// job. Input is checked by the caller.
+    /// job. With a `url` what is staged makes way, and an upload that nobody is at. Input is checked by the caller.
     fn install(&self, what: InstallUpdate, by: Beginner) -> Answer<'_, Job>;
 
     /// The new system stays. `NothingToCommit`.

@@ -100,11 +100,6 @@ pub(crate) async fn get(State(ports): State<Ports>) -> Response {
             body = SettingsChange,
             headers(("ETag" = String, description = "The revision in force, quoted.")),
         ),
-        (
-            status = 202,
-            description = "It is kept; the daemon starts again to take it over.",
-            body = SettingsChange,
-        ),
         (status = 400, response = Malformed),
         (status = 409, response = Conflict),
         (status = 412, response = Outdated),

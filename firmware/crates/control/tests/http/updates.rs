@@ -190,7 +190,36 @@ async fn an_upload_that_stands_still_is_given_up_and_one_in_one_piece_leaves_not
     soon(stream.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(answer.contains("stood still"), "{answer}");
-    assert!(server.fake.updates.0.upload.lock().unwrap().is_none());
+    soon(nothing_left(&server)).await;
+}
+
+/// The upload that was begun is given up.
+async fn nothing_left(server: &Server) {
+    while server.fake.updates.0.upload.lock().unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_in_one_piece_whose_connection_breaks_leaves_nothing() {
+    let server = Server::start().await;
+    let token = server.token.clone().unwrap();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST {INSTALL} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/octet-stream\r\nContent-Length: 10\r\n\r\n1234"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let at = format!("{UPLOADS}/{UPLOAD}");
+    let arrived = async {
+        while server.get(&at).await.json::<UpdateUpload>().offset < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(arrived).await;
+    drop(stream);
+    soon(nothing_left(&server)).await;
+    assert!(server.fake.updates.0.orders.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

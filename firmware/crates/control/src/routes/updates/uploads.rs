@@ -1,5 +1,6 @@
 //! Bundles that are sent to the device: in one piece, or in several that go on where the last broke off.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::Principal;
@@ -19,7 +20,7 @@ use crate::gate::record::Note;
 use crate::openapi::{
     Conflict, Invalid, Malformed, NoRoom, NotFound, TooLarge, Unavailable, UnsupportedMediaType,
 };
-use crate::ports::{PortError, Ports, UpdateReceiver};
+use crate::ports::{PortError, Ports, UpdateReceiver, Updates};
 use crate::problem::{Failure, Fault};
 use crate::state::App;
 
@@ -254,19 +255,36 @@ pub(super) async fn whole(
     }
     let updates = &app.ports.updates;
     let upload = updates.begin_upload(NewUpload { size_bytes, sha256 }, &caller.username).await?;
+    let mut piece = OnePiece { updates: Arc::clone(updates), id: upload.id.clone() };
+    // Below `piece`, so that nobody is at the upload any more when that gives it up.
     let mut receiver = updates.receive(&upload.id, 0).await?;
     let body = request.into_body().into_data_stream();
-    let taken = take(body, receiver.as_mut(), size_bytes, &upload, app.limits.answer).await;
-    if let Err(failure) = taken {
-        drop(receiver);
-        // Who sent it in one piece does not know that it could be gone on with.
-        if let Err(error) = updates.discard_upload(&upload.id).await {
-            tracing::warn!(%error, "an upload that broke off is left");
-        }
-        return Err(failure);
-    }
+    take(body, receiver.as_mut(), size_bytes, &upload, app.limits.answer).await?;
     receiver.finish().await?;
+    piece.id.clear();
     Ok(())
+}
+
+/// An upload in one piece: dropped before it has arrived, also with its connection, it is given up, for
+/// who sends it does not know that it could be gone on with.
+struct OnePiece {
+    updates: Arc<dyn Updates>,
+    /// Empty once it has arrived.
+    id: String,
+}
+
+impl Drop for OnePiece {
+    fn drop(&mut self) {
+        let (updates, id) = (Arc::clone(&self.updates), std::mem::take(&mut self.id));
+        if id.is_empty() {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Err(error) = updates.discard_upload(&id).await {
+                tracing::warn!(%error, "an upload that broke off is left");
+            }
+        });
+    }
 }
 
 /// Gives `body`, of which `room` bytes may come, to `receiver`. It must not stand still.
