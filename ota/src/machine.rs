@@ -26,6 +26,7 @@ const CUT_OFF: &str = "it was restarted before it had proven itself";
 const UNCONFIRMED: &str = "it was restarted before its owner confirmed it";
 
 /// What happened.
+#[expect(clippy::large_enum_variant, reason = "one is taken at a time, and none is kept")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// Somebody wants an update.
