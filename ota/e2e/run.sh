@@ -11,7 +11,7 @@ BEGIN=$SECONDS
 cd "$ROOT_DIR"
 
 case ${1:-} in
-fast) tests=(first_boot update bad_update::a_system_without) ;;
+fast) tests=(first_boot update bad_update::without_a_kernel) ;;
 all) tests=() ;;
 cuts) tests=(power_cuts); export EDGECAM_E2E_CUTS=${2:?usage: run.sh cuts N} ;;
 *) sed -n 's/^# \(usage\|  *run\.sh\)/\1/p' "$0" >&2; exit 2 ;;

@@ -1,6 +1,7 @@
 //! A device that has an owner: where most promises begin.
 
-use std::time::Duration;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -57,9 +58,13 @@ impl Owned {
     /// When it is not in time; where it was last is in the words.
     pub fn wait_for_phase(&mut self, phases: &[&str], within: Duration) -> anyhow::Result<Value> {
         let mut last = Value::Null;
-        let starts = self.machine.starts();
+        let (starts, begin) = (self.machine.starts(), Instant::now());
         let at = wait_for(&format!("update at {phases:?}"), within, Duration::from_secs(2), || {
             if let Ok((200, updates)) = self.device.get("/api/v1/updates") {
+                if last["phase"] != updates["phase"] {
+                    let after = begin.elapsed().as_secs();
+                    drop(writeln!(std::io::stderr(), "{after:4} s: {}", updates["phase"]));
+                }
                 last = updates;
             }
             phases.iter().any(|phase| last["phase"] == **phase).then(|| last.clone())
@@ -71,16 +76,15 @@ impl Owned {
         Ok(at)
     }
 
-    /// The number of the newest event.
+    /// The number of the newest event; 0 when there is none yet: emulated, an inference may take longer
+    /// than an object takes to cross the picture.
     ///
     /// # Errors
-    /// When there is none.
+    /// When nobody answers.
     pub fn newest_event(&self) -> anyhow::Result<u64> {
-        let newest = || {
-            let (_, events) = self.device.get("/api/v1/events?limit=1").ok()?;
-            events["items"][0]["seq"].as_u64()
-        };
-        wait_for("event", Duration::from_secs(600), Duration::from_secs(2), newest)
+        let (status, events) = self.device.get("/api/v1/events?limit=1&order=desc")?;
+        anyhow::ensure!(status == 200, "events: {status} {events}");
+        Ok(events["items"][0]["seq"].as_u64().unwrap_or_default())
     }
 
     /// Cuts the power and switches on again; waits for nothing.

@@ -1,6 +1,8 @@
 //! A private message bus, and on it a peer with RAUC's name that answers as RAUC 1.13 does, traps included.
 //! What it is to do is scripted by the test.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
