@@ -2,7 +2,7 @@
 # Owns Debian packages: installs what apt.txt lists for a group, and asks apt
 # nothing when all of it is there.
 #
-# usage: apt.sh run|test
+# usage: apt.sh run|test|cross
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

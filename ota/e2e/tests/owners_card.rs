@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use edgecam_e2e::card::Card;
@@ -39,6 +40,8 @@ fn the_owners_choices_hold_from_the_first_start_and_events_reach_his_broker() {
     let mut broker = Command::new("mosquitto");
     let broker = broker.arg("-c").arg(&config).stderr(Stdio::null()).spawn().unwrap();
     let _broker = Ended(broker);
+    let (minute, often) = (Duration::from_secs(60), Duration::from_millis(100));
+    wait_for("broker", minute, often, || TcpStream::connect(("127.0.0.1", port)).ok()).unwrap();
     let secret = "correct-horse-battery";
     let choices = format!(
         "host_name = \"gate\"\n[mqtt]\nhost = \"{HOST}\"\nport = {port}\nusername = \"gate\"\npassword = \"{secret}\"\n"
@@ -51,13 +54,17 @@ fn the_owners_choices_hold_from_the_first_start_and_events_reach_his_broker() {
     listener.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", "edgecam/+/events/#", "-v"]);
     let mut listener = Ended(listener.stdout(Stdio::piped()).spawn().unwrap());
     let told = BufReader::new(listener.0.stdout.take().unwrap());
+    let (tell, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        told.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+    });
     let machine = Machine::start(&image, &card, &Options::default()).unwrap();
     Device::at(machine.https).ready().unwrap();
-    let first = told.lines().map_while(Result::ok).next().unwrap();
+    let first = heard.recv_timeout(15 * minute).unwrap();
     assert!(first.contains("\"seq\""), "an event: {first}");
 
     let wiped = || card.get("edgecam.toml").ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let left = wait_for("file on the card", Duration::from_secs(60), Duration::from_secs(1), wiped);
+    let left = wait_for("file on the card", minute, often, wiped);
     assert!(!left.unwrap().contains(secret));
     machine.cut();
     let bytes = fs::read(card.path()).unwrap();
