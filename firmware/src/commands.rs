@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use api::access::{AuditEntry, Role};
+use api::jobs::Job;
 use api::updates::InstallUpdate;
-use control::Ports;
 use control::ports::{Audit, Beginner, Updates};
+use control::{PortError, Ports};
 use mqtt::Command;
 use tokio::sync::mpsc;
 
@@ -43,14 +44,22 @@ pub(crate) fn obey(
 async fn install(updates: &dyn Updates, audit: &dyn Audit) {
     let by = Beginner { by: BY.to_owned(), role: Role::Admin };
     let begun = updates.install(InstallUpdate::default(), by).await;
+    if let Err(error) = &begun {
+        tracing::warn!(%error, "an update that was ordered over MQTT is not installed");
+    }
+    let entry = entry(begun);
+    if let Err(error) = audit.append(entry.clone()).await {
+        tracing::error!(%error, ?entry, "a change is not in the audit record");
+    }
+}
+
+/// What the record says of an order to install.
+fn entry(begun: Result<Job, PortError>) -> AuditEntry {
     let (status, after) = match begun {
         Ok(job) => (202, serde_json::to_value(job).ok()),
-        Err(error) => {
-            tracing::warn!(%error, "an update that was ordered over MQTT is not installed");
-            (error.problem().status, None)
-        }
+        Err(error) => (error.problem().status, None),
     };
-    let entry = AuditEntry {
+    AuditEntry {
         seq: 0,
         at: base::clock::wall(),
         username: None,
@@ -61,44 +70,23 @@ async fn install(updates: &dyn Updates, audit: &dyn Audit) {
         status,
         before: None,
         after,
-    };
-    if let Err(error) = audit.append(entry.clone()).await {
-        tracing::error!(%error, ?entry, "a change is not in the audit record");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use control::ports::Answer;
-    use futures::FutureExt;
-    use futures::future::ready;
+    use api::updates::UpdateCode;
 
     use super::*;
-    use crate::ports::NoUpdates;
 
-    #[derive(Default)]
-    struct Kept(Mutex<Vec<AuditEntry>>);
-
-    impl Audit for Kept {
-        fn append(&self, entry: AuditEntry) -> Answer<'_, ()> {
-            self.0.lock().unwrap().push(entry);
-            ready(Ok(())).boxed()
-        }
-
-        fn newest(&self, _: Option<u64>, _: usize) -> Answer<'_, Vec<AuditEntry>> {
-            ready(Ok(self.0.lock().unwrap().clone())).boxed()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_command_stands_in_the_record_with_what_came_of_it() {
-        let kept = Kept::default();
-        install(&NoUpdates::new(), &kept).await;
-        let entries = kept.0.into_inner().unwrap();
-        let [entry] = entries.as_slice() else { panic!("{entries:?}") };
-        assert_eq!((entry.operation.as_str(), entry.from.as_str()), ("install_update", "mqtt"));
-        assert_eq!((entry.status, &entry.after), (409, &None));
+    #[test]
+    fn a_command_stands_in_the_record_with_what_came_of_it() {
+        let refused = entry(Err(PortError::update(UpdateCode::UpdatesNotSupported, "no image")));
+        assert_eq!((refused.operation.as_str(), refused.from.as_str()), ("install_update", "mqtt"));
+        assert_eq!((refused.status, &refused.after), (409, &None));
+        let job = r#"{"id":"01","kind":"install_update","state":"queued","progress":0,"stage":"",
+            "role":"admin","created_by":"mqtt","created_at":"2026-07-01T12:00:00Z"}"#;
+        let begun = entry(Ok(serde_json::from_str(job).unwrap()));
+        assert_eq!((begun.status, &begun.after.unwrap()["id"]), (202, &"01".into()));
     }
 }

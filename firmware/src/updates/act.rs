@@ -126,8 +126,8 @@ impl Updater {
     /// From the slot that runs to the other one, with what works now.
     pub(super) async fn change(&self) -> Result<ota::state::Change, PortError> {
         let device = self.device()?;
-        let rauc = self.rauc().await.map_err(unavailable)?;
-        let slots = rauc.slots().await.map_err(unavailable)?;
+        let rauc = self.rauc().await.map_err(|error| unavailable(&error))?;
+        let slots = rauc.slots().await.map_err(|error| unavailable(&error))?;
         let other = slots.into_iter().find(|slot| slot.bootname != device.booted);
         let other = other.ok_or_else(|| {
             PortError::update(Code::InstallerUnavailable, "RAUC knows of no other slot")
@@ -259,6 +259,6 @@ impl Updater {
 }
 
 /// RAUC cannot be asked, or does not say.
-pub(super) fn unavailable(error: ota::RaucError) -> PortError {
-    PortError::update(Code::InstallerUnavailable, base::error::chain(&error))
+pub(super) fn unavailable(error: &ota::RaucError) -> PortError {
+    PortError::update(Code::InstallerUnavailable, base::error::chain(error))
 }

@@ -196,8 +196,8 @@ impl Updater {
             }
             _ => {}
         }
-        let rauc = self.rauc().await.map_err(unavailable)?;
-        let slots = rauc.slots().await.map_err(unavailable)?;
+        let rauc = self.rauc().await.map_err(|error| unavailable(&error))?;
+        let slots = rauc.slots().await.map_err(|error| unavailable(&error))?;
         let other = slots.into_iter().find(|slot| slot.bootname != device.booted);
         let other = other.filter(|slot| slot.whole != Some(false) && slot.good != Some(false));
         let Some(other) = other else {
