@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -52,7 +52,9 @@ impl Machine {
         drop(fs::remove_file(&socket));
         let data = image.tool_file("usr/share/qemu");
         let loader = image.tool_file("usr/lib/u-boot/qemu_arm64/u-boot.bin");
-        let mut command = image.tool("qemu-system-aarch64");
+        // However this test ends, the machine ends with it.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(image.tool("qemu-system-aarch64").get_program());
         command.arg("-L").arg(data).arg("-bios").arg(loader);
         command.args(["-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]);
         command.args(["-display", "none", "-monitor", "none", "-no-user-config"]);
