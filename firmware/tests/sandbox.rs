@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Most exposure of each service, in tenths, as `systemd-analyze security` counts it.
-const PROMISED: [(&str, u32); 8] = [
+const PROMISED: [(&str, u32); 10] = [
     ("edgecamd.service", 15),
     ("edgecam-card.service", 10),
+    ("edgecam-console.service", 20),
+    ("edgecam-update-guard.service", 20),
     ("edgecam-mediamtx@.service", 15),
     ("edgecam-mosquitto@.service", 15),
     ("edgecam-host@.service", 15),

@@ -26,6 +26,9 @@ fn a_new_card_starts_grows_can_be_claimed_and_sees() {
     let text = wait_for("claim code on the card", minute, Duration::from_secs(1), shown).unwrap();
     let code = machine.ask("cat /var/lib/edgecam/card/claim-code").unwrap();
     assert!(text.contains(&code), "the card shows {text:?}, the code is {code}");
+    let console = || machine.console().contains(&format!("with the code {code}")).then_some(());
+    wait_for("claim code on the console", minute, Duration::from_secs(1), console).unwrap();
+    assert!(machine.console().contains("DEVELOPMENT"), "the keys of development are told");
     device.claim(&code).unwrap();
     let (status, system) = device.get("/api/v1/system").unwrap();
     assert_eq!(status, 200, "{system}");

@@ -73,7 +73,7 @@ product() {
         install -m 755 "$CACHE/cross/bin/$name" "$1/usr/bin/$name"
     done
     cp -r --no-preserve=all "$IMAGE_DIR/rootfs/." "$1/"
-    chmod 755 "$1/usr/lib/edgecam/rauc-pre-install"
+    chmod 755 "$1"/usr/lib/edgecam/{rauc-pre-install,console.sh}
 }
 
 release() {
