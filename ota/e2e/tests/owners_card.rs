@@ -51,7 +51,7 @@ fn the_owners_choices_hold_from_the_first_start_and_events_reach_his_broker() {
     card.put("edgecam.toml", &file).unwrap();
 
     let mut listener = Command::new("mosquitto_sub");
-    listener.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", "edgecam/+/events/#", "-v"]);
+    listener.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", "edgecam/+/+/events", "-v"]);
     let mut listener = Ended(listener.stdout(Stdio::piped()).spawn().unwrap());
     let told = BufReader::new(listener.0.stdout.take().unwrap());
     let (tell, heard) = mpsc::channel();
