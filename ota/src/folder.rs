@@ -5,6 +5,7 @@
 //! | `state.json` | [`State`] | the daemon |
 //! | `guard.json` | why the guard started the machine anew | the guard, root |
 //! | `bundle.part` | what has come of a bundle | the daemon |
+//! | `bundle.origin.json` | where that is from, so that it can be gone on with | the daemon |
 //! | `bundle.raucb` | a bundle, whole | the daemon; RAUC reads it |
 
 use std::fs;
@@ -59,6 +60,11 @@ impl Folder {
     /// What has come of a bundle.
     pub fn part(&self) -> PathBuf {
         self.0.join("bundle.part")
+    }
+
+    /// Where that is from.
+    pub fn origin(&self) -> PathBuf {
+        self.0.join("bundle.origin.json")
     }
 
     fn state(&self) -> PathBuf {
@@ -124,6 +130,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be taken away.
     pub fn discard_part(&self) -> Result<(), FileError> {
+        take_away(&self.origin())?;
         take_away(&self.part())
     }
 

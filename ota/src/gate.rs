@@ -41,8 +41,6 @@ pub struct Camera {
     pub frames: u64,
     /// Frames that were encoded.
     pub encoded: u64,
-    /// Whether its settings want a detector.
-    pub detects: bool,
     /// Results that its detector gave.
     pub results: u64,
     /// Frames that were looked at, or passed over because they showed nothing new.
@@ -180,7 +178,7 @@ impl Seen {
         if stale(self.encoded, NO_FRAMES) {
             return Some("encodes no frames");
         }
-        if !(self.last.detects && detector) || self.last.held_back {
+        if !detector || self.last.held_back {
             return None;
         }
         if self.last.results == 0 {
@@ -197,7 +195,7 @@ pub fn baseline(first: &Sample, second: &Sample) -> Baseline {
     gate.observe(second);
     let of = |(id, seen): (&String, &Seen)| {
         let pictures = seen.last.wanted && seen.complaint(second.at, false).is_none();
-        let detector = pictures && seen.last.detects && seen.complaint(second.at, true).is_none();
+        let detector = pictures && seen.complaint(second.at, true).is_none();
         (id.clone(), Worked { pictures, detector })
     };
     Baseline { cameras: gate.cameras.iter().map(of).collect() }
@@ -214,7 +212,6 @@ mod tests {
             process: Some(1),
             frames: seconds * 10,
             encoded: seconds * 10,
-            detects: true,
             results: seconds * 5,
             looked: seconds * 5,
             ..Camera::default()

@@ -100,6 +100,9 @@ pub enum Phase {
         began: Moment,
         /// How long it lasts, in seconds.
         within_s: u64,
+        /// Whether it was confirmed: all that is left is to make it stay.
+        #[serde(default)]
+        confirmed: bool,
     },
     /// The new system did not prove itself: the old one comes back with the next start.
     Returning {

@@ -193,7 +193,7 @@ impl Updater {
         let until = began.at_s + within_s;
         while now().at_s < until {
             sleep(Duration::from_secs((until - now().at_s).clamp(1, 5))).await;
-            if !matches!(self.state().await.phase, Phase::Confirming { .. }) {
+            if !matches!(self.state().await.phase, Phase::Confirming { confirmed: false, .. }) {
                 return;
             }
         }

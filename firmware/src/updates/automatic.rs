@@ -8,7 +8,7 @@ use api::updates::{AvailableUpdate, InstallUpdate};
 use control::ports::Beginner;
 use domain::WeekMinute;
 use jiff::Timestamp;
-use ota::state::{End, Phase, State};
+use ota::state::{End, Outcome, Phase, State};
 use tokio::time::sleep;
 
 use super::engine::Updater;
@@ -38,7 +38,8 @@ pub(super) async fn keep(updater: Updater) {
         }
         let available = updater.status().available;
         let state = updater.state().await;
-        if available.is_some_and(|available| is_wanted(&available, &state)) {
+        let now = base::clock::wall();
+        if available.is_some_and(|available| is_wanted(&available, &state, now)) {
             let by = Beginner { by: BY.to_owned(), role: Role::Admin };
             if let Err(error) = updater.begin(InstallUpdate::default(), by).await {
                 tracing::warn!(error = error.detail, "the device does not update itself");
@@ -65,43 +66,56 @@ fn may_begin(state: &State) -> bool {
     matches!(state.phase, Phase::Idle)
 }
 
-/// Whether `available` is to be installed: one that the device came back from is not tried every night.
-fn is_wanted(available: &AvailableUpdate, state: &State) -> bool {
-    let Some(last) = &state.last else { return true };
-    let tried = last.version.as_deref() == Some(available.version.as_str());
-    !(tried && matches!(last.end, End::RolledBack | End::Failed | End::Cancelled))
+/// Whether `available` is to be installed: one that the device came back from is not tried every night, and
+/// one that never came, or could not be read, not before the next day.
+fn is_wanted(available: &AvailableUpdate, state: &State, now: Timestamp) -> bool {
+    match &state.last {
+        None | Some(Outcome { end: End::Committed, .. }) => true,
+        Some(Outcome { version: Some(tried), .. }) => *tried != available.version,
+        Some(Outcome { at, .. }) => is_due(*at, now),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use ota::state::Outcome;
-
     use super::*;
 
-    #[test]
-    fn an_update_that_the_device_came_back_from_is_not_tried_again_by_itself() {
-        let available = |version: &str| AvailableUpdate {
-            version: version.to_owned(),
-            ..AvailableUpdate::default()
-        };
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
+    }
+
+    /// Whether version 2.0.0 is wanted `hours` after the last update, of `version`, has ended.
+    fn wanted(end: End, version: Option<&str>, hours: i64) -> bool {
         let last = Outcome {
-            end: End::RolledBack,
+            end,
             order: "1".into(),
-            version: Some("2.0.0".into()),
+            version: version.map(str::to_owned),
             from_version: None,
             target: None,
             reason: None,
-            at: None,
+            at: Some(at(0)),
         };
-        let state = State { last: Some(last), ..State::default() };
-        assert!(!is_wanted(&available("2.0.0"), &state));
-        assert!(is_wanted(&available("2.0.1"), &state));
-        assert!(is_wanted(&available("2.0.0"), &State::default()));
+        let available = AvailableUpdate { version: "2.0.0".into(), ..AvailableUpdate::default() };
+        is_wanted(&available, &State { last: Some(last), ..State::default() }, at(hours))
+    }
+
+    #[test]
+    fn an_update_that_the_device_came_back_from_is_not_tried_again_by_itself() {
+        assert!(!wanted(End::RolledBack, Some("2.0.0"), 100));
+        assert!(wanted(End::RolledBack, Some("1.9.0"), 0));
+        assert!(wanted(End::Committed, Some("1.9.0"), 0));
+        assert!(is_wanted(&AvailableUpdate::default(), &State::default(), at(0)));
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_had_or_read_is_not_fetched_again_before_the_next_day() {
+        assert!(!wanted(End::Failed, None, 1));
+        assert!(!wanted(End::Cancelled, None, 23));
+        assert!(wanted(End::Failed, None, 24));
     }
 
     #[test]
     fn the_index_is_looked_at_once_a_day_and_after_the_clock_was_set() {
-        let at = |hours: i64| Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap();
         assert!(is_due(None, at(0)));
         assert!(!is_due(Some(at(0)), at(23)));
         assert!(is_due(Some(at(0)), at(24)));

@@ -64,7 +64,8 @@ pub(super) async fn bring(updater: &Updater, order: &Order) -> Result<(), Reason
         (!ours, telling.clone())
     };
     let whole = move || {
-        let mut fetcher = Fetcher { egress, url, part: part.clone(), size };
+        let origin = folder.origin();
+        let mut fetcher = Fetcher { egress, url, part: part.clone(), origin, size };
         fetcher.whole(&|share| {
             let (stop, telling) = stop();
             if let Some(share) = share {
@@ -166,6 +167,7 @@ struct Fetcher {
     egress: Egress,
     url: String,
     part: PathBuf,
+    origin: PathBuf,
     size: Option<u64>,
 }
 
@@ -207,12 +209,8 @@ impl Fetcher {
         fs::metadata(&self.part).map_or(0, |facts| facts.len())
     }
 
-    fn origin_file(&self) -> PathBuf {
-        self.part.with_extension("origin.json")
-    }
-
-    fn origin(&self) -> Option<Origin> {
-        let text = fs::read(self.origin_file()).ok()?;
+    fn known(&self) -> Option<Origin> {
+        let text = fs::read(&self.origin).ok()?;
         serde_json::from_slice(&text).ok().filter(|origin: &Origin| origin.url == self.url)
     }
 
@@ -220,7 +218,7 @@ impl Fetcher {
         let address = self.egress.address(&self.url);
         let address = address.map_err(|error| Reason::new(Code::AddressRefused, told(&error)))?;
         let came = self.came();
-        let known = self.origin().filter(|origin| came > 0 && !origin.etag.is_empty());
+        let known = self.known().filter(|origin| came > 0 && !origin.etag.is_empty());
         let mut request = self.egress.agent(LIMITS).get(address.as_str());
         if let Some(origin) = &known {
             request = request
@@ -274,7 +272,7 @@ impl Fetcher {
             let text = serde_json::to_vec(origin).unwrap_or_default();
             // The old bytes go before the new origin is known, so that they are never taken for its.
             File::create(&self.part).and_then(|file| {
-                fs::write(self.origin_file(), text)?;
+                fs::write(&self.origin, text)?;
                 Ok(file)
             })
         };
@@ -370,7 +368,8 @@ mod tests {
     fn fetcher(folder: &Path, url: &str, size: Option<u64>) -> Fetcher {
         // As for what does not come over the network: the server is on this machine.
         let egress = Egress::new(Reach::Anywhere);
-        Fetcher { egress, url: url.to_owned(), part: folder.join("bundle.part"), size }
+        let (part, origin) = (folder.join("bundle.part"), folder.join("bundle.origin.json"));
+        Fetcher { egress, url: url.to_owned(), part, origin, size }
     }
 
     #[test]

@@ -128,9 +128,17 @@ impl Updater {
         let order =
             jobs::Order { kind: JobKind::InstallUpdate, camera: None, lane: Lane::Idle, by };
         let updater = self.clone();
-        let job = self.0.parts.jobs.begin(order, move |context| updater.watch_over(context))?;
-        self.tell_job(&job.id);
-        Ok(job)
+        match self.0.parts.jobs.begin(order, move |context| updater.watch_over(context)) {
+            Ok(job) => {
+                self.tell_job(&job.id);
+                Ok(job)
+            }
+            Err(error) => {
+                // What was refused does not go on by itself; what is being written is written to the end.
+                let _ = self.take(Input::Cancel).await;
+                Err(error)
+            }
+        }
     }
 
     /// Where the bundle is: at `url`, or where the index says that the newest one is.

@@ -74,7 +74,6 @@ fn camera(view: &CameraView) -> Camera {
         process: status.pid,
         frames: stats.frames,
         encoded: stats.encoded_frames,
-        detects: true,
         results: stats.inferred_frames,
         looked: stats.inferred_frames + stats.gated_frames,
         held_back: status.detector.throttled.is_some(),

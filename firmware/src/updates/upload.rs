@@ -43,7 +43,11 @@ impl Updater {
         }
         let folder = self.0.folder.part();
         let folder = folder.parent().unwrap_or(&folder);
-        fetch::room_for(folder, new.size_bytes).map_err(|reason| refusal(&reason))?;
+        let goes = [self.0.folder.part(), self.0.folder.bundle()];
+        let goes = goes.iter().filter_map(|file| std::fs::metadata(file).ok());
+        let goes: u64 = goes.map(|facts| facts.len()).sum();
+        fetch::room_for(folder, new.size_bytes.saturating_sub(goes))
+            .map_err(|reason| refusal(&reason))?;
         let order = Order {
             id: ulid::Ulid::generate().to_string(),
             source: Source::Upload {
@@ -58,6 +62,9 @@ impl Updater {
             rest: serde_json::Map::new(),
         };
         let state = self.take(Input::Begin(order)).await?;
+        // No later download takes these bytes for its own.
+        let discarded = self.0.folder.discard_part();
+        discarded.map_err(|error| refusal(&fetch::kept(&base::error::chain(&error))))?;
         File::create(self.0.folder.part()).await.map_err(|error| unkept(&error))?;
         shown::upload(&state.phase, 0).ok_or_else(gone)
     }

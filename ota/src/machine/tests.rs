@@ -82,8 +82,10 @@ fn states() -> Vec<(&'static str, State)> {
         of(Phase::Returning { update, reason: reason(Code::TrialFailed), boot, tries })
     };
     let trial = |confirm| of(Phase::Trial { update: update(confirm), began: moment("second") });
-    let confirming =
-        Phase::Confirming { update: update(Some(900)), began: moment("second"), within_s: 900 };
+    let confirming = |confirmed| {
+        let (update, began) = (update(Some(900)), moment("second"));
+        of(Phase::Confirming { update, began, within_s: 900, confirmed })
+    };
     vec![
         ("idle", State::default()),
         ("idle after a commit of B", ended_as(End::Committed)),
@@ -98,7 +100,8 @@ fn states() -> Vec<(&'static str, State)> {
         ("installed", of(Phase::Installed(update(None)))),
         ("trial", trial(None)),
         ("trial, owner confirms", trial(Some(900))),
-        ("confirming", of(confirming)),
+        ("confirming", confirming(false)),
+        ("confirmed", confirming(true)),
         ("returning", returning(1)),
         ("returning for the last time", returning(MOST_TRIES)),
         ("unknown", of(Phase::Unknown)),
@@ -262,7 +265,8 @@ fn no_new_system_is_marked_good_before_it_has_proven_itself() {
         let settles = actions.iter().any(|action| matches!(action, Action::Settle { .. }));
         assert!(!(on_trial && settles), "{state:?} {input:?}");
         if actions.contains(&Action::Keep) {
-            assert!(matches!(input, Input::Healthy(_) | Input::Confirm), "{input:?}");
+            let confirmed = matches!(next.phase, Phase::Confirming { confirmed: true, .. });
+            assert!(confirmed || matches!(input, Input::Healthy(_)), "{input:?}");
         }
     }
 }
@@ -353,6 +357,20 @@ fn the_reason_of_a_refused_trial_is_read_in_the_slot_that_comes_back() {
     assert_eq!((last.end, last.reason), (End::RolledBack, Some(why)));
     assert_eq!(last.version.as_deref(), Some("2.0.0"));
     assert_eq!(actions, [Action::Settle { other_failed: true }, Action::Discard]);
+}
+
+#[test]
+fn a_system_that_was_confirmed_in_time_stays_however_long_that_takes_to_write_down() {
+    let (update, began) = (update(Some(900)), moment("second"));
+    let waits = of(Phase::Confirming { update, began, within_s: 900, confirmed: false });
+    let (state, actions) = step(waits, Input::Confirm).unwrap();
+    assert_eq!(actions, [Action::Keep]);
+    step(state.clone(), Input::Late { boot: "second".into() }).unwrap_err();
+    // The power went before it was written down: it has to work again, and is not asked about again.
+    let start = Input::Started { booted: slot("B"), now: moment("third"), told: None };
+    let (state, actions) = step(state, start).unwrap();
+    assert_eq!(actions, [Action::Gate]);
+    assert_eq!(step(state, Input::Healthy(moment("third"))).unwrap().1, [Action::Keep]);
 }
 
 #[test]

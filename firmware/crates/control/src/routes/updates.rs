@@ -294,6 +294,7 @@ fn wrong_url(text: &str, hash_is_known: bool, allowed: &[String]) -> Option<&'st
         (status = 200, description = "It stays.", body = Updates),
         (status = 409, response = Conflict),
         (status = 503, response = Unavailable),
+        (status = 507, response = NoRoom),
     )
 )]
 pub(crate) async fn commit(
@@ -311,7 +312,7 @@ pub(crate) async fn commit(
 ///
 /// The machine starts anew with the system in the other slot: in a trial the one before, later the one
 /// that was left, as long as it is good. Settings and users of the other system are as it left them;
-/// events and tracks are kept. Refused with `no_way_back` where there is none.
+/// events are kept, tracks where both systems store them alike. Refused with `no_way_back` where there is none.
 #[utoipa::path(
     post,
     path = "/api/v1/updates/rollback",
@@ -321,6 +322,7 @@ pub(crate) async fn commit(
         (status = 202, description = "It begins.", body = Begun),
         (status = 409, response = Conflict),
         (status = 503, response = Unavailable),
+        (status = 507, response = NoRoom),
     )
 )]
 pub(crate) async fn rollback(
@@ -348,6 +350,7 @@ pub(crate) async fn rollback(
         (status = 200, description = "It is gone.", body = Updates),
         (status = 409, response = Conflict),
         (status = 503, response = Unavailable),
+        (status = 507, response = NoRoom),
     )
 )]
 pub(crate) async fn discard(

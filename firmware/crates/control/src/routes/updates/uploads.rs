@@ -217,6 +217,7 @@ pub(crate) async fn patch(
         (status = 404, response = NotFound),
         (status = 409, response = Conflict),
         (status = 503, response = Unavailable),
+        (status = 507, response = NoRoom),
     )
 )]
 pub(crate) async fn delete(
