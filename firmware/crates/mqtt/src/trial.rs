@@ -169,6 +169,11 @@ async fn sign_in(events: &mut EventLoop, address: &Address) -> Result<(), Failed
     }
 }
 
+/// Some brokers close the connection on who writes what they may not, at once or after they took it.
+fn hung_up(error: Failed) -> Failed {
+    format!("{error}; the broker's access list may be why")
+}
+
 /// Subscribes and publishes; whether the message came back already.
 async fn publish(
     client: &AsyncClient,
@@ -180,11 +185,9 @@ async fn publish(
     let full = |_| words(&MqttError::ClientFull);
     client.try_subscribe(topic, QoS::AtLeastOnce).map_err(full)?;
     client.try_publish(topic, QoS::AtLeastOnce, false, message).map_err(full)?;
-    // Some brokers close the connection on who writes what they may not.
-    let hint = |error| format!("{error}; the broker's access list may be why");
     let mut came = false;
     loop {
-        match next(events, address).await.map_err(hint)? {
+        match next(events, address).await.map_err(hung_up)? {
             Event::Incoming(Packet::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
             {
@@ -205,7 +208,7 @@ async fn receive(
     mut came: bool,
 ) -> Result<(), Failed> {
     while !came {
-        if let Event::Incoming(Packet::Publish(got)) = next(events, address).await? {
+        if let Event::Incoming(Packet::Publish(got)) = next(events, address).await.map_err(hung_up)? {
             came = is(&got, topic, message);
         }
     }
