@@ -170,7 +170,7 @@ async fn sign_in(events: &mut EventLoop, address: &Address) -> Result<(), Failed
 }
 
 /// Some brokers close the connection on who writes what they may not, at once or after they took it.
-fn hung_up(error: Failed) -> Failed {
+fn hung_up(error: &str) -> Failed {
     format!("{error}; the broker's access list may be why")
 }
 
@@ -187,7 +187,7 @@ async fn publish(
     client.try_publish(topic, QoS::AtLeastOnce, false, message).map_err(full)?;
     let mut came = false;
     loop {
-        match next(events, address).await.map_err(hung_up)? {
+        match next(events, address).await.map_err(|error| hung_up(&error))? {
             Event::Incoming(Packet::SubAck(ack))
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
             {
@@ -208,7 +208,9 @@ async fn receive(
     mut came: bool,
 ) -> Result<(), Failed> {
     while !came {
-        if let Event::Incoming(Packet::Publish(got)) = next(events, address).await.map_err(hung_up)? {
+        if let Event::Incoming(Packet::Publish(got)) =
+            next(events, address).await.map_err(|error| hung_up(&error))?
+        {
             came = is(&got, topic, message);
         }
     }
