@@ -24,7 +24,7 @@ pub use gpio::{
 pub use image::{ImageSettings, PrivacyMaskSettings, WhiteBalance};
 pub use network::{InterfaceSettings, NetworkSettings, TimeSettings, WifiSettings};
 pub use rules::{CrowdingSettings, LineSettings, ZoneSettings};
-pub use updates::{UpdateConfirm, UpdateSettings};
+pub use updates::{UpdateConfirm, UpdateSettings, UpdateTransfer};
 
 /// A text that is neither printed nor logged. On the wire and in files it is plain text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

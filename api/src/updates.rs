@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 
 use crate::settings::UpdateSettings;
 
+/// Most bytes of a bundle: more than both partitions of a slot of any image of ours have.
+pub const BUNDLE_BYTES_MAX: u64 = 2 << 30;
+
 /// Which kernel an image was built with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -198,6 +201,10 @@ pub struct UpdateBundle {
     pub sha256: Option<String>,
     /// How it came here.
     pub origin: UpdateOrigin,
+    /// Bytes of it that came over the network until now, where it is not downloaded but read where it lies
+    /// (`updates.transfer`); else null.
+    #[schema(example = 14_680_064)]
+    pub transferred_bytes: Option<u64>,
 }
 
 /// How good a slot is.
@@ -296,7 +303,7 @@ pub struct UpdateUpload {
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
     /// Length of the bundle in bytes.
-    #[schema(minimum = 1, maximum = 17_179_869_184_u64, example = 148_897_792)]
+    #[schema(minimum = 1, maximum = 2_147_483_648_u64, example = 148_897_792)]
     pub size_bytes: u64,
     /// SHA-256 of the bundle, 64 hexadecimal digits. Where it is given, what arrives must have it.
     #[serde(default)]

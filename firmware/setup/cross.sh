@@ -50,6 +50,8 @@ target_std() {
 }
 
 ready() {
+    [ "$(uname -m)" = x86_64 ] ||
+        die "the cross build is for a PC (x86_64), and this is $(uname -m). On a Raspberry Pi, \`make run\` builds for it as it is."
     "$SETUP_DIR/toolchains.sh" run
     "$SETUP_DIR/apt.sh" cross
     target_std
@@ -71,6 +73,12 @@ build() {
         mv "$BIN/$name.new" "$BIN/$name"
     done
     install -m 755 "$CACHE/mediamtx/$MEDIAMTX_VERSION-arm64/mediamtx" "$BIN/mediamtx"
+    # They start, and are what they say; emulated, but with the libraries that they will have.
+    for name in edgecamd edgecam-camera edgecam mediamtx; do
+        out=$(qemu-aarch64-static -L "$SYSROOT" "$BIN/$name" --version) ||
+            die "$name for the Pi does not start: run qemu-aarch64-static -L $SYSROOT $BIN/$name --version"
+        say "  $name: $out"
+    done
     say "cross: edgecamd, edgecam-camera, edgecam and mediamtx for aarch64 are in $BIN, $(elapsed "$start")"
 }
 

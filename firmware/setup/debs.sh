@@ -119,6 +119,7 @@ relative() {
 
 make_tree() {
     local tree=$1 file sum name version arch; shift
+    configure
     export APT_CONFIG=$STATE/apt.conf
     apt-get update -qq || return
     resolve "$@" >"$tree.list"
@@ -137,7 +138,6 @@ make_tree() {
     relative "$tree"
 }
 
-configure
 NEW=$OUT.new.$$
 rm -rf "$NEW"
 mkdir -p "$NEW"

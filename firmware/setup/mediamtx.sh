@@ -138,8 +138,9 @@ make_it() {
         rm -f "$FAILED"
     else
         if [ -e "$WORK/mediamtx" ]; then reasons+=("what came reports not $TAG"); fi
-        echo "$FAILED_KEY" >"$FAILED"
         why=$(printf '%s; ' "${reasons[@]}")
+        if [ -n "${ARCH:-}" ]; then die "MediaMTX $MEDIAMTX_VERSION for the Pi cannot be had: ${why%; }."; fi
+        echo "$FAILED_KEY" >"$FAILED"
         say_absent "${why%; }"
     fi
     rm -rf "$WORK"

@@ -5,6 +5,10 @@
 //! | [`engine`] | the state: taken in, stepped, written down, then acted on |
 //! | `act` | each action of the machine |
 //! | `fetch` | a bundle to the disk, from where the last try ended |
+//! | `place` | where RAUC finds a bundle |
+//! | `way` | how far one may go for a bundle, and whether all of it comes (pure) |
+//! | `remote` | a bundle that is read where it lies, in parts |
+//! | `stream` | RAUC's way to it |
 //! | `upload` | a bundle that is sent |
 //! | `trial` | looks at the product for the gate |
 //! | `index` | which releases there are |
@@ -21,9 +25,13 @@ mod device;
 mod engine;
 mod fetch;
 mod index;
+mod place;
 mod port;
+mod remote;
 mod shown;
+mod stream;
 mod trial;
 mod upload;
+mod way;
 
 pub(crate) use engine::{Parts, Updater};

@@ -34,7 +34,7 @@ variant() {
     cp -al "$ROOT" "$1"
 }
 
-# pack FOLDER FILE: quicker than for the real ones, and larger.
+# pack FOLDER FILE: quicker than the real ones, and larger; not for what is transferred in parts.
 pack() { LEVEL=3 squash "$1" "$2"; }
 
 # says_version FOLDER VERSION
@@ -66,9 +66,20 @@ base_tree
 firmware_tree
 variant "$WORK/next"
 says_version "$WORK/next" 0.2.0
-pack "$WORK/next" "$WORK/next.img"
+squash "$WORK/next" "$WORK/next.img"
 VERSION=0.2.0 boot_fat "$WORK/next" "$WORK/next.vfat"
 make_bundle "$OUT/next.raucb" "$WORK/next.img" "$WORK/next.vfat" 0.2.0 "$COMPATIBLE"
+# Another product in the same system: every block of its programs differs. Nobody runs it.
+variant "$WORK/product"
+says_version "$WORK/product" 0.2.0
+for program in edgecam edgecam-camera edgecamd; do
+    rm "$WORK/product/usr/bin/$program"
+    tr '\000' '\001' <"$ROOT/usr/bin/$program" >"$WORK/product/usr/bin/$program"
+    chmod 755 "$WORK/product/usr/bin/$program"
+done
+squash "$WORK/product" "$WORK/product.img"
+VERSION=0.2.0 boot_fat "$WORK/product" "$WORK/product.vfat"
+make_bundle "$OUT/product.raucb" "$WORK/product.img" "$WORK/product.vfat" 0.2.0 "$COMPATIBLE"
 # Its cameras give nothing.
 variant "$WORK/blind"
 says_version "$WORK/blind" 0.3.0

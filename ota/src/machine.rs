@@ -11,8 +11,8 @@ mod tests;
 use api::updates::UpdateCode as Code;
 
 use crate::state::{
-    Baseline, Bundle, Change, End, Moment, Order, Outcome, Phase, Reason, SlotName, Source, State,
-    Update,
+    Baseline, Bundle, Change, End, Moment, Order, Outcome, Phase, Reason, Remote, SlotName, Source,
+    State, Update,
 };
 use crate::version::{self, VersionError};
 
@@ -30,6 +30,8 @@ pub enum Input {
     Begin(Order),
     /// Its bundle is on the disk, whole.
     Arrived,
+    /// Its bundle can be read where it lies, and stays there.
+    Stays(Remote),
     /// RAUC has looked at the bundle; its signature is good.
     Inspected {
         /// What it says of itself.
@@ -130,7 +132,8 @@ pub enum Ending {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Download the bundle, from where the last try ended; then [`Input::Arrived`] or [`Input::Failed`].
+    /// Download the bundle, from where the last try ended; then [`Input::Arrived`], [`Input::Stays`] or
+    /// [`Input::Failed`].
     Fetch,
     /// Have RAUC look at the bundle; then [`Input::Inspected`] or [`Input::Failed`].
     Inspect,
@@ -179,6 +182,7 @@ pub fn step(state: State, input: Input) -> Step {
     match input {
         Input::Begin(order) => begin(state, order),
         Input::Arrived => arrived(state),
+        Input::Stays(remote) => stays(state, remote),
         Input::Inspected { bundle, running } => inspected(state, bundle, &running),
         Input::Failed(reason) => failed(state, reason),
         Input::Cancel => cancel(state),
@@ -238,6 +242,17 @@ fn arrived(state: State) -> Step {
         }
         other => refuse(&other, Code::UpdateRunning, "no bundle is awaited"),
     }
+}
+
+fn stays(mut state: State, there: Remote) -> Step {
+    let Phase::Fetching { order } = &mut state.phase else {
+        return refuse(&state.phase, Code::UpdateRunning, "no bundle is awaited");
+    };
+    let Source::Url { remote, .. } = &mut order.source else {
+        return refuse(&state.phase, Code::NoBundle, "its bundle has no address");
+    };
+    *remote = Some(there);
+    arrived(state)
 }
 
 fn inspected(state: State, bundle: Bundle, running: &Running) -> Step {

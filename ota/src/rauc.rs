@@ -19,7 +19,6 @@ pub mod said;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -171,14 +170,14 @@ impl Rauc {
         slot.map(|slot| slot.bootname).ok_or_else(why)
     }
 
-    /// What the bundle at `path` says of itself; its signature is checked. `sha256` and `size` are not
-    /// RAUC's to say.
+    /// What the bundle at `place`, a path or an `http:` address, says of itself; its signature is checked.
+    /// `sha256` and `size` are not RAUC's to say.
     ///
     /// # Errors
     /// When RAUC cannot be asked, or refuses it.
-    pub async fn inspect(&self, path: &Path) -> Result<Bundle, RaucError> {
+    pub async fn inspect(&self, place: &str) -> Result<Bundle, RaucError> {
         let what = "what a bundle is";
-        let args = (path.to_string_lossy(), HashMap::<String, OwnedVariant>::new());
+        let args = (place, HashMap::<String, OwnedVariant>::new());
         let facts: HashMap<String, OwnedVariant> =
             self.ask("InspectBundle", &args, what, self.timing.inspect).await?;
         decode::bundle(&facts).map_err(|why| RaucError::Odd { what, why })

@@ -199,7 +199,7 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
     },
-    /// Downloaded to the data partition.
+    /// At an address: downloaded to the data partition, or read where it lies.
     Url {
         /// The address, which holds no user name or password.
         url: String,
@@ -212,9 +212,22 @@ pub enum Source {
         /// Whether the index of releases names it.
         #[serde(default)]
         from_index: bool,
+        /// What lies there, where RAUC reads it through the device, block by block, and not from the disk.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remote: Option<Remote>,
     },
     /// None: the system that is in the other slot already.
     OtherSlot,
+}
+
+/// A file that a server gives in parts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    /// Its bytes.
+    pub size: u64,
+    /// What the server tells it from others by: its strong `ETag`, else its `Last-Modified`. Empty: nothing.
+    #[serde(default)]
+    pub validator: String,
 }
 
 /// What was asked for.
@@ -254,7 +267,7 @@ pub struct Bundle {
     /// Hash of its manifest; the bundle that is installed must have the same. Empty: none.
     #[serde(default)]
     pub hash: String,
-    /// SHA-256 of its bytes, in lower case hex. Empty: there are none.
+    /// SHA-256 of its bytes, in lower case hex. Empty: not all of them were here.
     #[serde(default)]
     pub sha256: String,
     /// Its bytes.

@@ -3,7 +3,6 @@
 
 mod peer;
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -47,8 +46,8 @@ fn bundle() -> Bundle {
 async fn install(rauc: &Rauc) -> (Ending, Option<SlotName>, Vec<u8>) {
     let seen = Mutex::new(Vec::new());
     let progress = |percent: u8, _: &str| seen.lock().unwrap().push(percent);
-    let path = Path::new("/bundle.raucb");
-    let (ending, primary) = rauc.install(path, &bundle(), ("01TX", &slot("B")), &progress).await;
+    let (ending, primary) =
+        rauc.install("/bundle.raucb", &bundle(), ("01TX", &slot("B")), &progress).await;
     (ending, primary, seen.into_inner().unwrap())
 }
 
@@ -60,7 +59,7 @@ async fn slots_bundles_and_what_starts_next_are_read_as_rauc_says_them() {
     let slots = rauc.slots().await.unwrap();
     let names: Vec<_> = slots.iter().map(|slot| (slot.bootname.0.as_str(), slot.booted)).collect();
     assert_eq!(names, [("A", true), ("B", false)], "a child has no name in the boot loader");
-    assert_eq!(rauc.inspect(Path::new("/b")).await.unwrap(), bundle());
+    assert_eq!(rauc.inspect("/b").await.unwrap(), bundle());
 }
 
 #[tokio::test]

@@ -14,6 +14,19 @@ pub enum UpdateConfirm {
     Owner,
 }
 
+/// How a bundle at an address comes to the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateTransfer {
+    /// It is read where it lies while it is installed, and of it only what the device does not have yet,
+    /// where its server gives files in parts (HTTP ranges). It needs no room, but the server must be there
+    /// until it is installed. Else as `whole`, and always so where `sha256` was given with the request.
+    #[default]
+    Adaptive,
+    /// It is downloaded whole and then installed.
+    Whole,
+}
+
 /// Updates of the firmware.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +53,9 @@ pub struct UpdateSettings {
     /// Minutes that the owner has to say so, 1..=1440.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm_within_min: Option<u16>,
+    /// How a bundle at an address comes to the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<UpdateTransfer>,
     /// Hosts of the local network that updates may be fetched from, by name or address, such as
     /// `updates.lan`. Others must be public.
     #[serde(skip_serializing_if = "Option::is_none")]

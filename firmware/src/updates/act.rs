@@ -1,6 +1,7 @@
 //! Each action of the machine, carried out. What comes of it is the next input.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::settings::UpdateConfirm;
@@ -81,10 +82,8 @@ impl Updater {
 
     async fn fetch(&self) {
         let Some(order) = self.state().await.phase.order().cloned() else { return };
-        let input = match fetch::bring(self, &order).await {
-            Ok(()) => Input::Arrived,
-            Err(reason) => Input::Failed(reason),
-        };
+        self.0.transferred.store(0, Ordering::Relaxed);
+        let input = fetch::bring(self, &order).await.unwrap_or_else(Input::Failed);
         // Given up meanwhile, it was stopped for that.
         if self.state().await.phase.order() == Some(&order) {
             self.follow(input).await;
@@ -92,11 +91,14 @@ impl Updater {
     }
 
     async fn inspect(&self) {
-        let path = self.0.folder.bundle();
+        let Some(order) = self.state().await.phase.order().cloned() else { return };
         let looked = async {
-            let (sha256, size) = fetch::hash_of(path.clone()).await?;
+            let place = self.place_of(&order).await?;
+            let (sha256, size) = place.facts().await?;
             let rauc = self.rauc().await.map_err(Reason::from)?;
-            let bundle = rauc.inspect(&path).await.map_err(Reason::from)?;
+            let looked = rauc.inspect(&place.location()).await;
+            let bundle =
+                looked.map_err(|error| place.unreached().unwrap_or_else(|| error.into()))?;
             Ok(ota::state::Bundle { sha256, size, ..bundle })
         };
         let looked: Result<_, Reason> = looked.await;
@@ -163,10 +165,14 @@ impl Updater {
                     Err(error) => (Ending::Failed(error.into()), rauc.primary().await.ok()),
                 },
                 Action::Attach => rauc.attach((id, target), &progress).await,
-                _ => {
-                    let path = self.0.folder.bundle();
-                    rauc.install(&path, &bundle, (id, target), &progress).await
-                }
+                _ => match self.place_of(&order).await {
+                    Ok(place) => {
+                        let (location, who) = (place.location(), (id, target));
+                        let (how, primary) = rauc.install(&location, &bundle, who, &progress).await;
+                        (place.ending(how), primary)
+                    }
+                    Err(reason) => (Ending::Failed(reason), rauc.primary().await.ok()),
+                },
             },
         };
         let Some(state) = self.follow(Input::Ended { how, primary }).await else { return };

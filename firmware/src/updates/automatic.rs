@@ -17,6 +17,8 @@ use super::engine::Updater;
 const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// Time between two looks at the index.
 const DAILY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// Time between two tries of one that broke off while it was installed.
+const HOURLY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// Who begins it, in jobs.
 const BY: &str = "edgecam";
 
@@ -26,7 +28,7 @@ pub(super) async fn keep(updater: Updater) {
         sleep(LOOK_EVERY).await;
         let Some(config) = updater.config().filter(|config| config.automatic) else { continue };
         let open = config.window.is_none_or(|window| window.is_active(local_minute()));
-        if !open || !may_begin(&updater.state().await) {
+        if !open || !may_begin(&updater.state().await, base::clock::wall()) {
             continue;
         }
         let status = updater.status();
@@ -39,7 +41,8 @@ pub(super) async fn keep(updater: Updater) {
         let available = updater.status().available;
         let state = updater.state().await;
         let now = base::clock::wall();
-        if available.is_some_and(|available| is_wanted(&available, &state, now)) {
+        let broke_off = matches!(state.phase, Phase::Staged { .. });
+        if broke_off || available.is_some_and(|available| is_wanted(&available, &state, now)) {
             let by = Beginner { by: BY.to_owned(), role: Role::Admin };
             if let Err(error) = updater.begin(InstallUpdate::default(), by).await {
                 tracing::warn!(error = error.detail, "the device does not update itself");
@@ -62,8 +65,16 @@ fn is_due(looked: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 /// Whether nothing is under way; what somebody staged by hand is theirs.
-fn may_begin(state: &State) -> bool {
-    matches!(state.phase, Phase::Idle)
+fn may_begin(state: &State, now: Timestamp) -> bool {
+    match &state.phase {
+        Phase::Idle => true,
+        // It broke off: what it needs is there, or most of it.
+        Phase::Staged { order, .. } if order.by == BY => {
+            let broke_off = state.last.as_ref().and_then(|last| last.at);
+            broke_off.is_none_or(|at| now.duration_since(at).abs() >= HOURLY)
+        }
+        _ => false,
+    }
 }
 
 /// Whether `available` is to be installed: one that the device came back from is not tried every night, and
@@ -112,6 +123,29 @@ mod tests {
         assert!(!wanted(End::Failed, None, 1));
         assert!(!wanted(End::Cancelled, None, 23));
         assert!(wanted(End::Failed, None, 24));
+    }
+
+    #[test]
+    fn an_update_of_its_own_that_broke_off_is_tried_again_and_one_of_its_owner_is_left_alone() {
+        let staged = |by: &str| {
+            let source = ota::state::Source::Upload { size: 1, sha256: None };
+            let order = crate::updates::port::order(source, (false, true), by);
+            let last = Outcome {
+                end: End::Failed,
+                order: order.id.clone(),
+                version: None,
+                from_version: None,
+                target: None,
+                reason: None,
+                at: Some(at(0)),
+            };
+            let phase = Phase::Staged { order, bundle: ota::state::Bundle::default() };
+            State { phase, last: Some(last), ..State::default() }
+        };
+        assert!(!may_begin(&staged(BY), at(0)));
+        assert!(may_begin(&staged(BY), at(1)));
+        assert!(!may_begin(&staged("ann"), at(100)));
+        assert!(may_begin(&State::default(), at(0)));
     }
 
     #[test]

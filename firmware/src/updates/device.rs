@@ -14,6 +14,9 @@ const CMDLINE_VAR: &str = "EDGECAM_CMDLINE";
 /// The kernel's command line.
 const CMDLINE: &str = "/proc/cmdline";
 
+/// What RAUC reads a bundle through that is not on the disk (module `nbd`).
+const NETWORK_BLOCK_DEVICE: &str = "/sys/block/nbd0";
+
 /// What runs here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Device {
@@ -21,6 +24,8 @@ pub(super) struct Device {
     pub(super) release: Release,
     /// The slot that it runs from.
     pub(super) booted: SlotName,
+    /// Whether RAUC can read a bundle that is not on the disk.
+    pub(super) reads_remote: bool,
 }
 
 impl Device {
@@ -47,7 +52,7 @@ impl Device {
         let no_slot = "the kernel was started without `rauc.slot`: the boot loader of the image was \
                        passed over";
         let booted = slot_of(&cmdline).ok_or_else(|| no_slot.to_owned())?;
-        Ok(Self { release, booted })
+        Ok(Self { release, booted, reads_remote: Path::new(NETWORK_BLOCK_DEVICE).exists() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,8 @@ pub(super) struct Inner {
     pub(super) uploads: Arc<Semaphore>,
     /// What the index had, when it was last looked at.
     pub(super) found: Lock<Found>,
+    /// Bytes of the bundle that came over the network, where it is read where it lies.
+    pub(super) transferred: Arc<AtomicU64>,
     /// The slots that were seen last, for the API.
     pub(super) slots: Lock<Vec<api::updates::UpdateSlot>>,
 }
@@ -101,6 +104,7 @@ impl Updater {
             told: Lock::default(),
             uploads: Arc::new(Semaphore::new(1)),
             found: Lock::default(),
+            transferred: Arc::default(),
             slots: Lock::default(),
         }));
         updater.tell(&state);
@@ -250,7 +254,10 @@ impl Updater {
         let slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let came = std::fs::metadata(self.0.folder.part()).map_or(0, |facts| facts.len());
         let now = now();
-        let next = shown::status(&self.0.device, state, came, &now, slots, found);
+        let mut next = shown::status(&self.0.device, state, came, &now, slots, found);
+        if let Some(update) = next.update.as_mut().filter(|_| shown::is_elsewhere(&state.phase)) {
+            update.transferred_bytes = Some(self.0.transferred.load(Ordering::Relaxed));
+        }
         self.0.status.send_if_modified(|shown| {
             // One that brings its bundle passes by `Staged` on its way.
             let at_it = next.phase.is_busy() || next.phase == UpdatePhase::Staged;

@@ -1,26 +1,24 @@
-//! A bundle to the disk by the guarded way out: from where the last try ended, within limits of size and
-//! room, hashed at the end.
-//!
-//! RAUC gets a file, never an address. A bundle that RAUC reads through the device, block by block, so
-//! that only what differs is transferred, will be another [`ota::state::Source`].
+//! A bundle at an address: to the disk by the guarded way out, from where the last try ended, within limits
+//! of size and room, hashed at the end; or found to be one that can be read where it lies ([`super::stream`]).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api::updates::UpdateCode as Code;
+use api::updates::{BUNDLE_BYTES_MAX, UpdateCode as Code};
 use base::error::{ErrorKind, Kind};
-use egress::{Egress, EgressError, Limits, Reach};
-use ota::state::{Order, Phase, Reason, Source};
+use egress::{Egress, EgressError, Limits};
+use ota::machine::Input;
+use ota::state::{Order, Phase, Reason, Remote, Source};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::engine::Updater;
+use super::remote::{self, FIRST};
+use super::way::{may_stay, told, way_out};
 
-/// The largest bundle: more than a slot of any image of ours has.
-pub(super) const MOST: u64 = 2 << 30;
 /// What stays free on the data partition: events and settings are written meanwhile.
 const RESERVE: u64 = 64 << 20;
 /// Tries in a row that bring nothing.
@@ -29,7 +27,7 @@ const TRIES: u32 = 8;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// One try.
 const LIMITS: Limits = Limits {
-    bytes: MOST,
+    bytes: BUNDLE_BYTES_MAX,
     connect: Duration::from_secs(20),
     whole: Duration::from_secs(6 * 3600),
     redirects: 5,
@@ -44,17 +42,20 @@ struct Origin {
     etag: String,
 }
 
-/// Brings the bundle of `order` to its place.
+/// Brings the bundle of `order` to its place, unless it may be read where it lies; answers what came of it.
 ///
 /// # Errors
 /// Why not; what came stays, for the next try.
-pub(super) async fn bring(updater: &Updater, order: &Order) -> Result<(), Reason> {
-    let Source::Url { url, sha256, size, .. } = order.source.clone() else {
+pub(super) async fn bring(updater: &Updater, order: &Order) -> Result<Input, Reason> {
+    let Source::Url { url, sha256, size, from_index, .. } = order.source.clone() else {
         return Err(Reason::new(Code::NoBundle, "it is nowhere to be fetched from"));
     };
     let config = updater.config();
     let allowed = |url: &Url| config.as_ref().is_some_and(|config| config.allows(url));
     let egress = way_out(&url, &allowed, sha256.is_some())?;
+    let has_reader = updater.device().is_ok_and(|device| device.reads_remote);
+    let may_stay =
+        has_reader && config.as_ref().is_some_and(|it| may_stay(it, &url, &sha256, from_index));
     let (part, folder) = (updater.0.folder.part(), updater.0.folder.clone());
     let (telling, handle, id) =
         (updater.clone(), tokio::runtime::Handle::current(), order.id.clone());
@@ -65,57 +66,29 @@ pub(super) async fn bring(updater: &Updater, order: &Order) -> Result<(), Reason
     };
     let whole = move || {
         let origin = folder.origin();
-        let mut fetcher = Fetcher { egress, url, part: part.clone(), origin, size };
-        fetcher.whole(&|share| {
+        let mut fetcher = Fetcher { egress, url, part: part.clone(), origin, size, may_stay };
+        let remote = fetcher.whole(&|share| {
             let (stop, telling) = stop();
             if let Some(share) = share {
                 telling.progress(share);
             }
             stop
         })?;
+        if let Some(remote) = remote {
+            return Ok(Input::Stays(remote));
+        }
         let (found, _) = hash(&part)?;
         if let Some(wanted) = sha256.filter(|wanted| *wanted != found) {
             let _ = fs::remove_file(&part);
             let detail = format!("its SHA-256 is {found}, and should be {wanted}");
             return Err(Reason::new(Code::Damaged, detail));
         }
-        folder.complete().map_err(|error| kept(&base::error::chain(&error)))
+        folder.complete().map_err(|error| kept(&base::error::chain(&error)))?;
+        Ok(Input::Arrived)
     };
     tokio::task::spawn_blocking(whole)
         .await
         .unwrap_or_else(|error| Err(Reason::new(Code::FetchFailed, error.to_string())))
-}
-
-/// How far one may go for `url`. In clear only where the hash is known, or the owner allows the host.
-///
-/// # Errors
-/// When it may not be asked at all.
-pub(super) fn way_out(
-    url: &str,
-    allowed: &dyn Fn(&Url) -> bool,
-    hash_known: bool,
-) -> Result<Egress, Reason> {
-    let refused = |detail: String| Reason::new(Code::AddressRefused, detail);
-    let parsed = Url::parse(url).map_err(|error| refused(format!("it is no address: {error}")))?;
-    let home = allowed(&parsed);
-    if parsed.scheme() != "https" && !home && !hash_known {
-        let detail = "an address in clear is taken with `sha256` only, or of a host among \
-                      `updates.allowed_hosts`";
-        return Err(refused(detail.to_owned()));
-    }
-    let egress = Egress::new(if home { Reach::Lan } else { Reach::Public });
-    egress.address(url).map_err(|error| refused(told(&error)))?;
-    Ok(egress)
-}
-
-/// A refusal to go there with its way out.
-fn told(error: &EgressError) -> String {
-    match error {
-        EgressError::Refused { .. } => {
-            format!("{error}; name the host in `updates.allowed_hosts` if it is yours")
-        }
-        other => base::error::chain(other),
-    }
 }
 
 /// SHA-256 in hex and length of the file at `path`.
@@ -169,23 +142,28 @@ struct Fetcher {
     part: PathBuf,
     origin: PathBuf,
     size: Option<u64>,
+    /// Whether it may be read where it lies.
+    may_stay: bool,
 }
 
 /// What one try brought.
 enum Try {
     Whole,
+    /// Nothing: it can be read where it lies.
+    Stays(Remote),
     /// It broke off, and why.
     BrokeOff(String),
 }
 
 impl Fetcher {
-    /// Fetches until all is here. `tell` hears how far it is and answers whether to stop. Blocks.
-    fn whole(&mut self, tell: &dyn Fn(Option<f32>) -> bool) -> Result<(), Reason> {
+    /// Fetches until all is here, or is found to stay where it is. `tell` hears how far it is and answers whether to stop. Blocks.
+    fn whole(&mut self, tell: &dyn Fn(Option<f32>) -> bool) -> Result<Option<Remote>, Reason> {
         let mut empty_tries = 0;
         loop {
             let before = self.came();
             match self.once(tell)? {
-                Try::Whole => return Ok(()),
+                Try::Whole => return Ok(None),
+                Try::Stays(remote) => return Ok(Some(remote)),
                 Try::BrokeOff(why) => {
                     empty_tries = if self.came() > before { 0 } else { empty_tries + 1 };
                     if empty_tries >= TRIES {
@@ -224,6 +202,8 @@ impl Fetcher {
             request = request
                 .header("Range", format!("bytes={came}-"))
                 .header("If-Range", origin.etag.clone());
+        } else if self.may_stay {
+            request = request.header("Range", FIRST);
         }
         let mut answer = match request.call() {
             Ok(answer) => answer,
@@ -232,6 +212,9 @@ impl Fetcher {
         let header = |name: &str| {
             answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
+        if known.is_none() && answer.status().as_u16() == 206 {
+            return self.stays(remote::described(answer.headers()));
+        }
         let goes_on = answer.status().as_u16() == 206
             && header("content-range")
                 .is_some_and(|range| range.starts_with(&format!("bytes {came}-")));
@@ -250,19 +233,35 @@ impl Fetcher {
         self.copy(&mut body, &mut file, (start, whole), tell)
     }
 
+    /// The server gives files in parts: `there` is what it says of this one.
+    fn stays(&mut self, there: Option<Remote>) -> Result<Try, Reason> {
+        let Some(there) = there else {
+            self.may_stay = false;
+            return Ok(Try::BrokeOff("a part does not say of how much it is one".to_owned()));
+        };
+        self.check_length(there.size)?;
+        let _ = fs::remove_file(&self.part);
+        Ok(Try::Stays(there))
+    }
+
     /// Whether what comes has room, and is as long as it should be.
     fn check(&self, start: u64, whole: Option<u64>) -> Result<(), Reason> {
         let Some(whole) = whole else { return Ok(()) };
-        if whole > MOST {
-            let detail = format!("the bundle has {whole} bytes, and may have {MOST}");
+        self.check_length(whole)?;
+        let folder = self.part.parent().unwrap_or(Path::new("."));
+        room_for(folder, whole - start)
+    }
+
+    fn check_length(&self, whole: u64) -> Result<(), Reason> {
+        if whole > BUNDLE_BYTES_MAX {
+            let detail = format!("the bundle has {whole} bytes, and may have {BUNDLE_BYTES_MAX}");
             return Err(Reason::new(Code::TooLargeForSlot, detail));
         }
         if let Some(size) = self.size.filter(|size| *size != whole) {
             let detail = format!("the bundle has {whole} bytes, and should have {size}");
             return Err(Reason::new(Code::Damaged, detail));
         }
-        let folder = self.part.parent().unwrap_or(Path::new("."));
-        room_for(folder, whole - start)
+        Ok(())
     }
 
     fn open(&self, goes_on: bool, origin: &Origin) -> Result<File, Reason> {
@@ -299,8 +298,8 @@ impl Fetcher {
                 Err(error) => return Ok(Try::BrokeOff(format!("the answer broke off: {error}"))),
             };
             came += count as u64;
-            if came > MOST {
-                let detail = format!("the bundle is longer than {MOST} bytes");
+            if came > BUNDLE_BYTES_MAX {
+                let detail = format!("the bundle is longer than {BUNDLE_BYTES_MAX} bytes");
                 return Err(Reason::new(Code::TooLargeForSlot, detail));
             }
             file.write_all(&chunk[..count]).map_err(|error| kept(&error.to_string()))?;
@@ -331,6 +330,8 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::{Arc, Mutex};
 
+    use egress::Reach;
+
     use super::*;
 
     const BUNDLE: &[u8] = b"0123456789abcdefghij";
@@ -351,12 +352,14 @@ mod tests {
                 let from = text.split("bytes=").nth(1).and_then(|rest| rest.split('-').next());
                 let from = from.and_then(|from| from.parse().ok()).filter(|_| same).unwrap_or(0);
                 asked.lock().unwrap().push(format!("{from}"));
-                let status = if from > 0 { "206 Partial" } else { "200 OK" };
-                let range = format!("Content-Range: bytes {from}-19/20\r\n");
+                let first = text.contains("bytes=0-3\r");
+                let status = if from > 0 || first { "206 Partial" } else { "200 OK" };
+                let last = if first { 3 } else { 19 };
+                let range = format!("Content-Range: bytes {from}-{last}/20\r\n");
                 let head = format!(
                     "HTTP/1.1 {status}\r\nETag: {etag}\r\nConnection: close\r\n{}Content-Length: {}\r\n\r\n",
-                    if from > 0 { &range } else { "" },
-                    BUNDLE.len() - from
+                    if from > 0 || first { &range } else { "" },
+                    last + 1 - from
                 );
                 let _ = stream.write_all(head.as_bytes());
                 let _ = stream.write_all(&BUNDLE[from..(from + each).min(BUNDLE.len())]);
@@ -369,7 +372,7 @@ mod tests {
         // As for what does not come over the network: the server is on this machine.
         let egress = Egress::new(Reach::Anywhere);
         let (part, origin) = (folder.join("bundle.part"), folder.join("bundle.origin.json"));
-        Fetcher { egress, url: url.to_owned(), part, origin, size }
+        Fetcher { egress, url: url.to_owned(), part, origin, size, may_stay: false }
     }
 
     #[test]
@@ -406,18 +409,25 @@ mod tests {
     }
 
     #[test]
-    fn an_address_inside_or_in_clear_is_refused_unless_the_owner_allows_it() {
-        let nobody = |_: &Url| false;
-        for url in ["https://10.0.0.7/b", "https://127.0.0.1/b", "http://example.org/b", "ftp://x/"]
-        {
-            let refused = way_out(url, &nobody, false).unwrap_err();
-            assert_eq!(refused.code, Code::AddressRefused, "{url}");
-        }
-        way_out("http://example.org/b", &nobody, true).unwrap();
-        way_out("https://example.org/b", &nobody, false).unwrap();
-        way_out("http://10.0.0.7/b", &|_| true, false).unwrap();
-        // The device itself stays out of reach, whatever is allowed.
-        assert!(way_out("http://127.0.0.1:9997/b", &|_| true, true).is_err());
+    fn what_a_server_gives_in_parts_stays_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, asked) = serve(64, &["\"a\""]);
+        let mut adaptive = Fetcher { may_stay: true, ..fetcher(folder.path(), &url, Some(20)) };
+        let there = adaptive.whole(&|_| false).unwrap();
+        assert_eq!(there, Some(Remote { size: 20, validator: "\"a\"".into() }));
+        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert!(!folder.path().join("bundle.part").exists());
+        // What is on its way to the disk goes on its way.
+        fetcher(folder.path(), &serve(8, &["\"a\""]).0, None).once(&|_| false).unwrap();
+        let (part, origin) =
+            (folder.path().join("bundle.part"), folder.path().join("bundle.origin.json"));
+        let text = fs::read_to_string(&origin).unwrap();
+        let begun: Origin = serde_json::from_str(&text).unwrap();
+        fs::write(&origin, serde_json::to_vec(&Origin { url: url.clone(), ..begun }).unwrap())
+            .unwrap();
+        let mut adaptive = Fetcher { may_stay: true, ..fetcher(folder.path(), &url, None) };
+        assert_eq!(adaptive.whole(&|_| false).unwrap(), None);
+        assert_eq!(fs::read(&part).unwrap(), BUNDLE);
     }
 
     #[test]

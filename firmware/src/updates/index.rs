@@ -9,7 +9,7 @@ use ota::state::Reason;
 use ota::version;
 
 use super::engine::{Found, Updater, refusal};
-use super::fetch::way_out;
+use super::way::way_out;
 
 /// A look; a request waits for it.
 const LIMITS: Limits = Limits {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::act::unavailable;
 use super::engine::{Updater, refusal};
-use super::fetch::way_out;
+use super::way::way_out;
 use crate::jobs::{self, Context, Lane};
 
 impl Updates for Updater {
@@ -112,6 +112,11 @@ impl Updater {
                     .sha256
                     .as_ref()
                     .is_some_and(|hash| !hash.eq_ignore_ascii_case(&bundle.sha256));
+                if other && bundle.sha256.is_empty() {
+                    let detail = "what is staged is not on the disk, so its SHA-256 is not known; name \
+                                  its `url` with the `sha256` to have it downloaded";
+                    return Err(PortError::update(Code::Damaged, detail));
+                }
                 if other {
                     let detail = format!("what is staged has the SHA-256 {}", bundle.sha256);
                     return Err(PortError::update(Code::Damaged, detail));
@@ -164,7 +169,7 @@ impl Updater {
         // What can be refused at once is.
         way_out(&url, &allowed, sha256.is_some()).map_err(|reason| refusal(&reason))?;
         let from_index = version.is_some();
-        Ok((Source::Url { url, sha256: lower(sha256), size, from_index }, version))
+        Ok((Source::Url { url, sha256: lower(sha256), size, from_index, remote: None }, version))
     }
 
     /// Tells a job how far the update is, to its end. Dropped, it gives the download up; what is being
@@ -225,7 +230,7 @@ impl Updater {
     }
 }
 
-fn order(source: Source, (force, reboot): (bool, bool), by: &str) -> Order {
+pub(super) fn order(source: Source, (force, reboot): (bool, bool), by: &str) -> Order {
     Order {
         id: ulid::Ulid::generate().to_string(),
         source,

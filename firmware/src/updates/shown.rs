@@ -85,7 +85,14 @@ fn bundle(state: &State) -> Option<UpdateBundle> {
             Source::Url { from_index: true, .. } => UpdateOrigin::Index,
             Source::Url { .. } => UpdateOrigin::Url,
         },
+        transferred_bytes: None,
     })
+}
+
+/// Whether its bundle is read where it lies.
+pub(super) fn is_elsewhere(phase: &Phase) -> bool {
+    let source = phase.order().map(|order| &order.source);
+    matches!(source, Some(Source::Url { remote: Some(_), .. }))
 }
 
 /// What was said about the bundle before it came.
@@ -158,7 +165,8 @@ pub(super) fn slots(
                 name: slot.bootname.0.clone(),
                 version: runs
                     .map(|device| device.release.version.clone())
-                    .or_else(|| slot.version.clone()),
+                    .or_else(|| slot.version.clone())
+                    .or_else(|| came_from(state, &slot.bootname)),
                 state: match slot.good {
                     _ if tried == Some(&slot.bootname) => SlotState::Pending,
                     _ if slot.whole == Some(false) => SlotState::Bad,
@@ -174,6 +182,21 @@ pub(super) fn slots(
         .collect();
     shown.sort_by(|a, b| a.name.cmp(&b.name));
     shown
+}
+
+/// The version that an update went from, if that was in `slot`: RAUC knows none of a slot that came with
+/// the card.
+fn came_from(state: &State, slot: &SlotName) -> Option<String> {
+    let version = match (state.phase.update(), &state.last) {
+        (Some(update), _) => {
+            (update.change.from == *slot).then(|| update.change.from_version.clone())
+        }
+        (None, Some(last)) => {
+            last.from_version.clone().filter(|_| last.target.as_ref().is_some_and(|to| to != slot))
+        }
+        (None, None) => None,
+    };
+    version.filter(|version| !version.is_empty())
 }
 
 #[cfg(test)]

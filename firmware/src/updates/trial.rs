@@ -120,7 +120,7 @@ async fn ask(api: SocketAddr) -> Result<(), String> {
     let text = String::from_utf8_lossy(&answer);
     let status = text.split_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
     match status {
-        Some(status) if status < 500 => Ok(()),
+        Some(status) if status < 400 => Ok(()),
         Some(status) => Err(format!("status {status}")),
         None => Err("no answer of HTTP's".to_owned()),
     }

@@ -36,11 +36,6 @@ impl Updater {
     ) -> Result<UpdateUpload, PortError> {
         self.device()?;
         let _turn = self.turn()?;
-        if new.size_bytes > fetch::MOST {
-            let detail =
-                format!("a bundle may have {} bytes, and this has {}", fetch::MOST, new.size_bytes);
-            return Err(PortError::update(Code::TooLargeForSlot, detail));
-        }
         let folder = self.0.folder.part();
         let folder = folder.parent().unwrap_or(&folder);
         let goes = [self.0.folder.part(), self.0.folder.bundle()];

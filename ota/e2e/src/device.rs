@@ -70,6 +70,18 @@ impl Device {
         answer(request.send_json(body))
     }
 
+    /// Takes something away.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        let mut request = self.agent.delete(format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        answer(request.call())
+    }
+
     /// Changes with a merge patch.
     ///
     /// # Errors
@@ -83,7 +95,7 @@ impl Device {
         answer(request.send(body.to_string()))
     }
 
-    /// Sends a file as the body.
+    /// Sends a file as the body, once the device says that it takes it.
     ///
     /// # Errors
     /// When it cannot be read or nobody answers.
@@ -92,6 +104,7 @@ impl Device {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         request = request.header("content-type", "application/octet-stream");
         request = request.header("content-length", file.metadata()?.len().to_string());
+        request = request.header("expect", "100-continue");
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -6,6 +6,7 @@
 //! | [`card`] | a test's own copy of the card, and what happens to cards |
 //! | [`machine`] | a machine that runs from a card: power, console, ports |
 //! | [`device`] | the product on it, over its API |
+//! | [`server`] | where the owner puts updates, and how much of them is fetched |
 //! | [`owned`] | a device that has an owner, where most promises begin |
 //!
 //! One promise is one file in `tests`. All of it is emulated, so every wait is for a condition, and its
@@ -16,6 +17,7 @@ pub mod device;
 pub mod image;
 pub mod machine;
 pub mod owned;
+pub mod server;
 
 use std::time::{Duration, Instant};
 

@@ -16,10 +16,10 @@ use crate::wait_for;
 #[derive(Debug)]
 pub struct Owned {
     image: Image,
+    /// The machine; it goes before its card, on which its console is.
+    pub machine: Machine,
     /// Its card.
     pub card: Card,
-    /// The machine.
-    pub machine: Machine,
     /// The device, asked as its owner.
     pub device: Device,
 }
@@ -37,7 +37,7 @@ impl Owned {
         device.ready()?;
         let code = machine.ask("cat /var/lib/edgecam/card/claim-code")?;
         device.claim(&code)?;
-        Ok(Self { image: image.clone(), card, machine, device })
+        Ok(Self { image: image.clone(), machine, card, device })
     }
 
     /// Sends an update and has it installed; its progress is to be waited for.
@@ -48,6 +48,17 @@ impl Owned {
         let (status, answer) =
             self.device.send("/api/v1/updates/install", &self.image.file(bundle))?;
         anyhow::ensure!(status == 202, "{bundle}: {status} {answer}");
+        Ok(())
+    }
+
+    /// Has an update installed that lies at `url`; its progress is to be waited for.
+    ///
+    /// # Errors
+    /// When the device does not take it.
+    pub fn install_from(&self, url: &str, reboot: bool) -> anyhow::Result<()> {
+        let body = serde_json::json!({"url": url, "reboot": reboot});
+        let (status, answer) = self.device.post("/api/v1/updates/install", &body)?;
+        anyhow::ensure!(status == 202, "{url}: {status} {answer}");
         Ok(())
     }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use edgecam_e2e::image::Image;
 use edgecam_e2e::owned::Owned;
+use edgecam_e2e::server::Server;
+use serde_json::json;
 
 #[test]
 fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
     let name = "bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written";
     let Some(image) = Image::of_this_run(name) else { return };
+    let server = Server::start(&image).unwrap();
     let mut owned = Owned::new(&image).unwrap();
     let slots =
         "sha256sum /dev/disk/by-partlabel/rootfs-b /dev/disk/by-partlabel/boot-b; fw_printenv";
@@ -22,11 +25,19 @@ fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
         ("truncated.raucb", "damaged"),
     ];
     for (bundle, code) in cases {
-        owned.install(bundle).unwrap();
-        let updates = owned.wait_for_phase(&["failed"], Duration::from_secs(300)).unwrap();
+        let sent = owned.device.send("/api/v1/updates/install", &image.file(bundle)).unwrap();
+        assert_eq!((sent.0, &sent.1["code"]), (422, &json!(code)), "{bundle}: {sent:?}");
+        let updates = owned.wait_for_phase(&["failed"], Duration::from_secs(60)).unwrap();
         assert_eq!(updates["problem"]["code"], code, "{bundle}: {updates}");
     }
-    // Sent past the daemon, by somebody who has root: RAUC itself refuses.
+    // Past the daemon, by somebody who has root: RAUC itself refuses.
+    for (bundle, why) in
+        [("older.raucb", "0.0.9"), ("stranger.raucb", "signature verification failed")]
+    {
+        let past = format!("rauc install {} 2>&1", server.url(bundle));
+        let (status, said) = owned.machine.shell(&past, Duration::from_secs(300)).unwrap();
+        assert!(status != 0 && said.contains(why), "{bundle}: {status} {said}");
+    }
     let upload = "ls /var/lib/edgecam/updates";
     let (_, there) = owned.machine.shell(upload, Duration::from_secs(30)).unwrap();
     assert!(!there.contains(".raucb"), "what was refused does not lie about: {there}");

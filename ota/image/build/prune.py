@@ -4,7 +4,7 @@
 Packages named by the image stay whole. Of those that came along as dependencies stay the libraries
 that are reached by linking from what stays, with the package's other files; the rest goes, whole
 packages with it. Of GStreamer's plugins stay those that are listed, of kernel modules and firmware
-those that a rule of `keep.txt` does not take away. `.packages` tells what is left.
+those that a rule of `drop.txt` does not take away. `.packages` tells what is left.
 
 usage: prune.py TREE PACKAGES PLUGINS DROP   (the last three: files, one word or pattern each)
 """

@@ -6,7 +6,7 @@
 # parts_list FILE
 parts_list() {
     local triple=aarch64-unknown-linux-gnu
-    cargo tree --workspace --edges normal --target "$triple" --prefix none --no-dedupe --format '{p}' \
+    cargo tree --edges normal --target "$triple" --prefix none --no-dedupe --format '{p}' \
         -p edgecamd -p edgecam-camera -p edgecam-cli | awk '{ print $1, $2 }' >"$WORK/crates"
     go version -m "$CACHE/cross/bin/mediamtx" >"$WORK/modules-of-mediamtx"
     "$IMAGE_DIR/build/sbom.py" "$VERSION" "$BUILT_AT" "$WORK/root/usr/share/edgecam/packages.txt" \

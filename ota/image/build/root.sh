@@ -2,9 +2,13 @@
 # Owns the root file system: Debian's packages without what nothing uses, then
 # ours over them. Sourced by image.sh after tools.sh.
 #
-# shellcheck disable=SC2153,SC2154 # image.sh and keys.sh say them
 # What Debian's maintainer scripts would do on a machine is done here where the
 # image needs it: users, presets, caches. Nothing of the target is run.
+#
+# Packages are fetched once and stay as they are, so that a commit gives the same
+# image tomorrow; FRESH=1 fetches those that Debian has now.
+#
+# shellcheck disable=SC2153,SC2154 # image.sh and keys.sh say them
 
 # packages GROUP: those of a group of packages.txt; for a kernel's, @all too.
 packages() {
@@ -20,11 +24,12 @@ base_tree() {
     mapfile -t named < <(grep -v '^+' "$list")
     key=$(cat "$list" "$IMAGE_DIR"/{plugins,drop}.txt "$IMAGE_DIR/build/prune.py" "$SETUP_DIR/debs.sh" | short_hash)
     BASE=$CACHE/image/base-$KERNEL-$key
-    if [ -f "$BASE/.packages" ]; then return; fi
+    if [ -f "$BASE/.packages" ] && [ -z "${FRESH:-}" ]; then return; fi
     run_logged "fetching the image's packages" "$LOGS/image-base.log" : \
         env DEBS_ALSO_FROM="${ARCHIVE:-}" "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$BASE.new" "${named[@]}"
     run_logged "leaving out what nothing uses" "$LOGS/image-prune.log" : \
         python3 "$IMAGE_DIR/build/prune.py" "$BASE.new" "$list" "$IMAGE_DIR/plugins.txt" "$IMAGE_DIR/drop.txt"
+    rm -rf "$BASE"
     mv -T "$BASE.new" "$BASE"
 }
 
@@ -33,7 +38,7 @@ firmware_tree() {
     local key
     key=$(packages firmware | cat - "$SETUP_DIR/debs.sh" | short_hash)
     FIRMWARE=$CACHE/image/firmware-$key
-    if [ -f "$FIRMWARE/.packages" ]; then return; fi
+    if [ -f "$FIRMWARE/.packages" ] && [ -z "${FRESH:-}" ]; then return; fi
     mapfile -t list < <(packages firmware)
     run_logged "fetching the boot loaders" "$LOGS/image-firmware.log" : \
         "$SETUP_DIR/debs.sh" arm64 "$IMAGE_SUITE" "$FIRMWARE" "${list[@]}"
@@ -127,10 +132,18 @@ make_root() {
     find "$root" -depth -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# squash ROOT FILE: all of it root's, always the same bytes.
+# squash ROOT FILE: all of it root's, always the same bytes. Files lie one behind the other, and one that
+# changes moves all that follow: the product's own come last, so that a device that updates the product
+# finds the blocks of everything else in the slot that it runs from.
 squash() {
     rm -f "$2"
+    (
+        cd "$1"
+        echo "usr/bin/mediamtx -1"
+        find usr/bin/edgecam* usr/lib/edgecam -type f -printf '%p -2\n' | LC_ALL=C sort
+    ) >"$WORK/own-last"
     run_logged "packing the root" "$LOGS/image-squash.log" : \
-        mksquashfs "$1" "$2" -comp zstd -Xcompression-level "${LEVEL:-9}" -b 64K -all-root -noappend -no-progress -no-xattrs
+        mksquashfs "$1" "$2" -comp zstd -Xcompression-level "${LEVEL:-9}" -b 64K -all-root -noappend -no-progress -no-xattrs \
+        -sort "$WORK/own-last"
     truncate -s %4096 "$2"
 }

@@ -25,7 +25,8 @@ initramfs() {
         echo "$module"
     done <"$WORK/modules" >"$tree/modules.order"
     find "$tree" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-    (cd "$tree" && find . -print0 | LC_ALL=C sort -z |
+    # The version last: an update that changes nothing else has all blocks but the last ones in common.
+    (cd "$tree" && { find . ! -name version -print0 | LC_ALL=C sort -z; printf './version\0'; } |
         cpio --null --quiet -o -H newc -R 0:0 --reproducible) | zstd -19 -q -f -o "$2"
 }
 

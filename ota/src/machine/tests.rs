@@ -29,7 +29,7 @@ fn upload() -> Order {
 
 fn url() -> Order {
     let url = "https://updates.example.org/e.raucb".to_owned();
-    order(Source::Url { url, sha256: None, size: None, from_index: false })
+    order(Source::Url { url, sha256: None, size: None, from_index: false, remote: None })
 }
 
 fn bundle(version: &str) -> Bundle {
@@ -156,6 +156,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("begin by upload", Input::Begin(upload())),
         ("begin with the other slot", Input::Begin(order(Source::OtherSlot))),
         ("arrived", Input::Arrived),
+        ("stays where it lies", Input::Stays(Remote { size: 9, validator: "v".into() })),
         ("inspected: newer", inspected("2.0.0", "c")),
         ("inspected: the same", inspected("1.0.0", "c")),
         ("inspected: older", inspected("0.9.0", "c")),

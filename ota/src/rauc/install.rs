@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::Path;
 
 use futures::StreamExt;
 use futures::stream::{BoxStream, select};
@@ -40,16 +39,16 @@ enum Heard {
 }
 
 impl Rauc {
-    /// Installs `bundle`, which lies at `path`, as `transaction`, into the slot `target`; answers how that
+    /// Installs `bundle`, which lies at `place`, a path or an `http:` address, as `transaction`, into the slot `target`; answers how that
     /// ended and which slot starts next.
     pub async fn install(
         &self,
-        path: &Path,
+        place: &str,
         bundle: &Bundle,
         (transaction, target): (&str, &SlotName),
         progress: Progress<'_>,
     ) -> (Ending, Option<SlotName>) {
-        let begun = self.begin(path, bundle, transaction).await;
+        let begun = self.begin(place, bundle, transaction).await;
         let ending = match begun {
             Ok(signals) => self.to_the_end(signals, (transaction, target), progress).await,
             Err(RaucError::Refused(words)) => Ending::Failed(said::reason(&words)),
@@ -73,22 +72,22 @@ impl Rauc {
 
     async fn begin(
         &self,
-        path: &Path,
+        place: &str,
         bundle: &Bundle,
         transaction: &str,
     ) -> Result<Signals, RaucError> {
         // Between the look and now nobody else wrote the file; but RAUC before 1.14 takes no hash to hold
         // it against, so the look is repeated.
-        let now = self.inspect(path).await?;
+        let now = self.inspect(place).await?;
         if now.hash != bundle.hash || now.version != bundle.version {
             let words = "the bundle is not the one that was looked at";
             return Err(RaucError::Refused(words.to_owned()));
         }
         // First the ears, then the question: what is quick is over before the answer.
         let signals = self.listen().await?;
-        match self.order(path, transaction, Some(&bundle.hash)).await {
+        match self.order(place, transaction, Some(&bundle.hash)).await {
             Err(RaucError::Refused(words)) if words.contains("Unsupported key") => {
-                self.order(path, transaction, None).await?;
+                self.order(place, transaction, None).await?;
             }
             answer => answer?,
         }
@@ -97,7 +96,7 @@ impl Rauc {
 
     async fn order(
         &self,
-        path: &Path,
+        place: &str,
         transaction: &str,
         hash: Option<&String>,
     ) -> Result<(), RaucError> {
@@ -107,7 +106,7 @@ impl Rauc {
         if let Some(hash) = hash.filter(|hash| !hash.is_empty()) {
             args.insert("require-manifest-hash", Variant::from(hash.as_str()));
         }
-        let args = (path.to_string_lossy(), args);
+        let args = (place, args);
         self.ask("InstallBundle", &args, "to install a bundle", self.timing.call).await
     }
 

@@ -129,6 +129,7 @@ pub const COSTS: &[(&str, Cost)] = &[
     ("/updates/window", Cost::Live),
     ("/updates/confirm", Cost::Live),
     ("/updates/confirm_within_min", Cost::Live),
+    ("/updates/transfer", Cost::Live),
     ("/updates/allowed_hosts", Cost::Live),
     ("/cameras/*/name", Cost::Live),
     ("/cameras/*/enabled", Cost::Rebuild),

@@ -64,6 +64,17 @@ impl Egress {
     /// A client for any kind of request, which reaches what may be reached and nothing else. Give it
     /// addresses as [`Address::as_str`] writes them.
     pub fn agent(&self, limits: Limits) -> Agent {
+        // A connection that is kept would be one that nobody checks again.
+        self.agent_that_keeps(0, limits)
+    }
+
+    /// A client as [`Egress::agent`] for many requests in a row to one address: each connection leads to a
+    /// machine that was checked, and is used again for that machine within seconds.
+    pub fn agent_for_parts(&self, limits: Limits) -> Agent {
+        self.agent_that_keeps(8, limits)
+    }
+
+    fn agent_that_keeps(&self, idle: usize, limits: Limits) -> Agent {
         let config = Agent::config_builder()
             .timeout_global(Some(limits.whole))
             .timeout_connect(Some(limits.connect))
@@ -72,8 +83,7 @@ impl Egress {
             .timeout_per_read(Some(limits.connect))
             .max_redirects(limits.redirects)
             .max_redirects_will_error(true)
-            // A connection that is kept would be one that nobody checks again.
-            .max_idle_connections(0)
+            .max_idle_connections(idle)
             // A proxy resolves names itself: what was checked would not be what is reached.
             .proxy(Proxy::try_from_env().filter(|_| self.reach == Reach::Anywhere))
             .user_agent(concat!("EdgeCam/", env!("CARGO_PKG_VERSION")))

@@ -38,6 +38,7 @@ pub(super) fn updates(check: &mut Check<'_>, settings: &UpdateSettings) -> Updat
         window,
         confirm: check.need_or("confirm", settings.confirm, Default::default()),
         confirm_within: Duration::from_secs(u64::from(minutes) * 60),
+        transfer: check.need_or("transfer", settings.transfer, Default::default()),
         allowed_hosts,
     }
 }
@@ -92,6 +93,7 @@ mod tests {
             automatic: Some(false),
             confirm: Some(api::settings::UpdateConfirm::Automatic),
             confirm_within_min: Some(15),
+            transfer: Some(api::settings::UpdateTransfer::Adaptive),
             ..UpdateSettings::default()
         };
         change(&mut settings);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::settings::UpdateConfirm;
+use api::settings::{UpdateConfirm, UpdateTransfer};
 use domain::Schedule;
 use url::Url;
 
@@ -21,6 +21,8 @@ pub struct UpdateConfig {
     pub confirm: UpdateConfirm,
     /// How long the owner has to say so.
     pub confirm_within: Duration,
+    /// How a bundle at an address comes here.
+    pub transfer: UpdateTransfer,
     /// Hosts that need not be public, in lower case; an IPv6 address without brackets.
     pub allowed_hosts: Vec<String>,
 }

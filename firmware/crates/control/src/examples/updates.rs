@@ -2,7 +2,7 @@
 
 use api::access::Role;
 use api::jobs::{Job, JobKind, JobState};
-use api::settings::{UpdateConfirm, UpdateSettings};
+use api::settings::{UpdateConfirm, UpdateSettings, UpdateTransfer};
 use api::system::Begun;
 use api::updates::{
     AvailableUpdate, ImageKernel, InstallUpdate, NewUpload, Release, SlotState, UpdateBundle,
@@ -98,6 +98,7 @@ fn idle() -> Updates {
             window: Some(vec!["daily 02:00-05:00".into()]),
             confirm: Some(UpdateConfirm::Automatic),
             confirm_within_min: Some(15),
+            transfer: Some(UpdateTransfer::Adaptive),
             allowed_hosts: Some(Vec::new()),
         },
         ..Updates::default()
@@ -124,6 +125,7 @@ fn bundle() -> UpdateBundle {
         size_bytes: Some(SIZE),
         sha256: Some(SHA256.into()),
         origin: UpdateOrigin::Index,
+        transferred_bytes: None,
     }
 }
 

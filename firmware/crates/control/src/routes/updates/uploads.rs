@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::Principal;
 use api::problem::FieldProblem;
-use api::updates::{NewUpload, UpdateCode, UpdateUpload};
+use api::updates::{BUNDLE_BYTES_MAX, NewUpload, UpdateCode, UpdateUpload};
 use axum::Json;
 use axum::body::{BodyDataStream, Bytes, HttpBody};
 use axum::extract::{Request, State};
@@ -30,8 +30,6 @@ pub(super) const OCTETS: &str = "application/octet-stream";
 const PART: &str = "application/partial-upload";
 /// What a SHA-256 looks like.
 pub(super) const SHA256_FORM: &str = "must be 64 hexadecimal digits";
-/// Longest bundle: 16 GiB.
-const MOST_BYTES: u64 = 16 << 30;
 /// How far an upload is.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 /// How long it will be.
@@ -90,8 +88,8 @@ pub(crate) async fn create(
 
 fn check(new: &NewUpload) -> Result<(), Failure> {
     let mut errors = Vec::new();
-    if !(1..=MOST_BYTES).contains(&new.size_bytes) {
-        let detail = format!("must be within 1..={MOST_BYTES}");
+    if !(1..=BUNDLE_BYTES_MAX).contains(&new.size_bytes) {
+        let detail = format!("must be within 1..={BUNDLE_BYTES_MAX}");
         errors.push(FieldProblem { pointer: "/size_bytes".into(), detail });
     }
     if new.sha256.as_deref().is_some_and(|sha256| !is_sha256(sha256)) {
@@ -152,7 +150,7 @@ pub(crate) async fn get(
     operation_id = "continue_update_upload",
     params(
         ("id" = String, Path, description = "Id of the upload, a ULID.", example = "01K4Z9T7QW3X5Y6Z7A8B9C0D1E"),
-        ("Upload-Offset" = u64, Header, description = "Where the body begins in the bundle.", minimum = 0, maximum = 17_179_869_184_u64, example = 0),
+        ("Upload-Offset" = u64, Header, description = "Where the body begins in the bundle.", minimum = 0, maximum = 2_147_483_648_u64, example = 0),
     ),
     request_body(
         description = "The bytes.",
@@ -250,8 +248,8 @@ pub(super) async fn whole(
         let errors = vec![FieldProblem { pointer: "?sha256".into(), detail: SHA256_FORM.into() }];
         return Err(Failure::input("sha256 must be 64 hexadecimal digits", errors));
     }
-    if size_bytes > MOST_BYTES {
-        let detail = format!("a bundle may have at most {} GiB", MOST_BYTES >> 30);
+    if size_bytes > BUNDLE_BYTES_MAX {
+        let detail = format!("a bundle may have at most {} GiB", BUNDLE_BYTES_MAX >> 30);
         return Err(Failure::new(Fault::TooLarge, detail));
     }
     let updates = &app.ports.updates;
