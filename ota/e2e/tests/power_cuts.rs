@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use edgecam_e2e::image::Image;
 use edgecam_e2e::owned::Owned;
+use edgecam_e2e::server::{HOST, Server};
 use serde_json::json;
 
 /// From the order to install until the new system is kept, on an idle machine: cuts fall within it.
@@ -26,14 +27,27 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
     let Some(image) = Image::of_this_run(name) else { return };
     let cuts = std::env::var("EDGECAM_E2E_CUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
     let mut owned = Owned::new(&image).unwrap();
+    let server = Server::start(&image).unwrap();
     let mut random = fastrand::Rng::new();
     for cut in 1..=cuts {
         let acknowledged = acknowledge(&owned, cut);
         // What is on trial, or has just been installed, is left to go on: the cut comes into that.
         let (_, updates) = owned.device.get("/api/v1/updates").unwrap();
         let phase = updates["phase"].as_str().unwrap().to_owned();
-        if matches!(phase.as_str(), "idle" | "failed" | "rolled_back") {
-            owned.install("next.raucb").unwrap();
+        match phase.as_str() {
+            // Sent, or read where it lies, by turns.
+            "idle" | "failed" | "rolled_back" if cut % 2 == 0 => {
+                owned.install("next.raucb").unwrap()
+            }
+            "idle" | "failed" | "rolled_back" => {
+                owned.install_from(&server.url("next.raucb"), true).unwrap();
+            }
+            "staged" => {
+                let (status, answer) =
+                    owned.device.post("/api/v1/updates/install", &json!({})).unwrap();
+                assert_eq!(status, 202, "{answer}");
+            }
+            _ => {}
         }
         let after = UPDATE.mul_f32(random.f32());
         let begin = Instant::now();
@@ -66,7 +80,7 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
 /// Has the device acknowledge a setting and an event.
 fn acknowledge(owned: &Owned, cut: u32) -> Acknowledged {
     let setting = format!("cut-{cut}");
-    let wanted = json!({"updates": {"channel": setting}});
+    let wanted = json!({"updates": {"channel": setting, "allowed_hosts": [HOST]}});
     let (status, answer) = owned.device.patch("/api/v1/settings", &wanted).unwrap();
     assert_eq!(status, 200, "{answer}");
     Acknowledged { setting, event: owned.newest_event().unwrap() }
