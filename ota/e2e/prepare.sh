@@ -57,29 +57,48 @@ with_init() {
     fat "$tree" "$1" "$(size boot-a)" BOOT
 }
 
+base_tree
+firmware_tree
 ln "$BUILT/edgecam-$VERSION-arm64.img" "$OUT/card.img"
 { echo 'setenv extra_args systemd.debug_shell=ttyAMA0'; cat "$IMAGE_DIR/boot/boot.cmd"; } >"$WORK/boot.cmd"
 mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$WORK/boot.cmd" "$OUT/boot-with-shell.scr" >/dev/null
 
+# The Pi 4 that QEMU has: a device tree without what it lacks (drivers of those fail the kernel, or
+# wait for ever) and with the card where it reads it, and the console on the UART that it has. Its watchdog restarts
+# the board as soon as it is armed.
+mkdir "$OUT/pi"
+cp "$BASE"/usr/lib/linux-image-*/broadcom/bcm2711-rpi-4-b.dtb "$OUT/pi/tree.dtb"
+for node in gpu wifi-pwrseq scb/pcie@7d500000 scb/ethernet@7d580000 scb/gpu@7ec00000 soc/hvs@7e400000 soc/txp@7e004000 \
+    soc/vec@7ec13000 soc/pixelvalve@7e206000 soc/pixelvalve@7e207000 soc/pixelvalve@7e20a000 soc/pixelvalve@7e216000 \
+    soc/pixelvalve@7ec12000 soc/hdmi@7ef00700 soc/hdmi@7ef05700 soc/i2c@7ef04500 soc/i2c@7ef09500 soc/clock@7ef00000 \
+    soc/interrupt-controller@7ef00100 soc/serial@7e215040; do
+    fdtput -t s "$OUT/pi/tree.dtb" "/$node" status disabled
+done
+fdtput -r "$OUT/pi/tree.dtb" /soc/mmc@7e300000/wifi@1
+fdtput -d "$OUT/pi/tree.dtb" /soc/mmc@7e300000 mmc-pwrseq non-removable
+fdtput -r "$OUT/pi/tree.dtb" /soc/serial@7e201000/bluetooth
+cp "$FIRMWARE/usr/lib/u-boot/rpi_arm64/u-boot.bin" "$OUT/pi/"
+{
+    echo 'setenv extra_args console=ttyAMA0 systemd.debug_shell=ttyAMA0 systemd.watchdog_sec=0'
+    cat "$IMAGE_DIR/boot/boot.cmd"
+} >"$WORK/boot.cmd"
+mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$WORK/boot.cmd" "$OUT/pi/boot.scr" >/dev/null
+
 # A good one: both halves of the slot say its version.
-base_tree
-firmware_tree
 variant "$WORK/next"
 says_version "$WORK/next" 0.2.0
 squash "$WORK/next" "$WORK/next.img"
 VERSION=0.2.0 boot_fat "$WORK/next" "$WORK/next.vfat"
 make_bundle "$OUT/next.raucb" "$WORK/next.img" "$WORK/next.vfat" 0.2.0 "$COMPATIBLE"
-# Another product in the same system: every block of its programs differs. Nobody runs it.
-variant "$WORK/product"
-says_version "$WORK/product" 0.2.0
-for program in edgecam edgecam-camera edgecamd; do
-    rm "$WORK/product/usr/bin/$program"
-    tr '\000' '\001' <"$ROOT/usr/bin/$program" >"$WORK/product/usr/bin/$program"
-    chmod 755 "$WORK/product/usr/bin/$program"
-done
-squash "$WORK/product" "$WORK/product.img"
-VERSION=0.2.0 boot_fat "$WORK/product" "$WORK/product.vfat"
-make_bundle "$OUT/product.raucb" "$WORK/product.img" "$WORK/product.vfat" 0.2.0 "$COMPATIBLE"
+# Another daemon in the same system: every block of it differs. Nobody runs it.
+variant "$WORK/daemon"
+says_version "$WORK/daemon" 0.2.0
+rm "$WORK/daemon/usr/bin/edgecamd"
+tr '\000' '\001' <"$ROOT/usr/bin/edgecamd" >"$WORK/daemon/usr/bin/edgecamd"
+chmod 755 "$WORK/daemon/usr/bin/edgecamd"
+squash "$WORK/daemon" "$WORK/daemon.img"
+VERSION=0.2.0 boot_fat "$WORK/daemon" "$WORK/daemon.vfat"
+make_bundle "$OUT/daemon.raucb" "$WORK/daemon.img" "$WORK/daemon.vfat" 0.2.0 "$COMPATIBLE"
 # Its cameras give nothing.
 variant "$WORK/blind"
 says_version "$WORK/blind" 0.3.0

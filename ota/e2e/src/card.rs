@@ -1,4 +1,4 @@
-//! A test's own card: a copy of what is flashed, on a card of 3 GiB, and what may happen to it.
+//! A test's own card: a copy of what is flashed, on a card of 4 GiB, and what may happen to it.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -9,12 +9,14 @@ use anyhow::Context as _;
 
 use crate::image::Image;
 
-/// Bytes of the card that it is flashed on.
-const SIZE: u64 = 3 << 30;
+/// Bytes of the card that it is flashed on; a card reader in QEMU wants a power of two.
+const SIZE: u64 = 4 << 30;
 /// Bytes of a sector.
 pub const SECTOR: u64 = 512;
 /// Where the partition `firmware` begins: the first one, after the partition table.
 const FIRMWARE: &str = "@@1M";
+/// Where the partition `boot-a` begins: after `firmware`.
+const BOOT_A: &str = "@@65M";
 /// Where the partition `env` begins: after 1 MiB of table, `firmware` and both boot partitions.
 const STATE: u64 = (1 + 64 + 2 * 96) << 20;
 
@@ -44,6 +46,19 @@ impl Card {
         Ok(card)
     }
 
+    /// Flashes a new card for an emulated Raspberry Pi 4: the boot script has the console of that, the device
+    /// tree of slot A lacks what QEMU does not have.
+    ///
+    /// # Errors
+    /// When there is no room or no card was built.
+    pub fn flash_for_pi(image: &Image) -> anyhow::Result<Self> {
+        let card = Self::flash(image)?;
+        card.put("boot.scr", &image.file("pi/boot.scr"))?;
+        let tree = "dtbs/broadcom/bcm2711-rpi-4-b.dtb";
+        card.put_at(BOOT_A, tree, &image.file("pi/tree.dtb"))?;
+        Ok(card)
+    }
+
     /// The file that is the card.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("card.img")
@@ -59,7 +74,11 @@ impl Card {
     /// # Errors
     /// When it cannot be written.
     pub fn put(&self, name: &str, from: &Path) -> anyhow::Result<()> {
-        let (at, to) = (self.firmware(), format!("::/{name}"));
+        self.put_at(FIRMWARE, name, from)
+    }
+
+    fn put_at(&self, partition: &str, name: &str, from: &Path) -> anyhow::Result<()> {
+        let (at, to) = (self.partition(partition), format!("::/{name}"));
         let args = ["-o".as_ref(), "-i".as_ref(), at.as_os_str(), from.as_os_str(), to.as_ref()];
         self.image.run("mcopy", args).map(drop)
     }
@@ -69,13 +88,13 @@ impl Card {
     /// # Errors
     /// When it is not there.
     pub fn get(&self, name: &str) -> anyhow::Result<Vec<u8>> {
-        let (at, from) = (self.firmware(), format!("::/{name}"));
+        let (at, from) = (self.partition(FIRMWARE), format!("::/{name}"));
         self.image.run("mtype", ["-i".as_ref(), at.as_os_str(), from.as_ref()])
     }
 
-    fn firmware(&self) -> PathBuf {
+    fn partition(&self, at: &str) -> PathBuf {
         let mut name = self.path().into_os_string();
-        name.push(FIRMWARE);
+        name.push(at);
         name.into()
     }
 

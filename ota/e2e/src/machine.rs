@@ -19,9 +19,21 @@ const BOOT: Duration = Duration::from_secs(400);
 /// How often a condition is looked at.
 const OFTEN: Duration = Duration::from_millis(200);
 
+/// What is emulated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Board {
+    /// QEMU's own, with a network and a watchdog.
+    #[default]
+    Virt,
+    /// A Raspberry Pi 4: its card reader, its boot loader, neither network nor watchdog.
+    Pi4,
+}
+
 /// What a machine is started with beside its card.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The board.
+    pub board: Board,
     /// Its clock at power on, as QEMU's `-rtc base=`; the host's when absent.
     pub clock: Option<String>,
     /// Whether it has no network at all.
@@ -50,27 +62,18 @@ impl Machine {
         let log = card.folder().join("serial.log");
         let socket = card.folder().join("serial");
         drop(fs::remove_file(&socket));
-        let data = image.tool_file("usr/share/qemu");
-        let loader = image.tool_file("usr/lib/u-boot/qemu_arm64/u-boot.bin");
         // However this test ends, the machine ends with it.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(image.tool("qemu-system-aarch64").get_program());
-        command.arg("-L").arg(data).arg("-bios").arg(loader);
-        command.args(["-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]);
+        command.arg("-L").arg(image.tool_file("usr/share/qemu"));
         command.args(["-display", "none", "-monitor", "none", "-no-user-config"]);
         let chardev = "socket,id=serial,server=on,wait=off,logappend=on";
         let (socket_, log_) = (socket.display(), log.display());
         command.arg("-chardev").arg(format!("{chardev},path={socket_},logfile={log_}"));
-        command.args(["-serial", "chardev:serial", "-device", "virtio-rng-pci"]);
-        let drive =
-            format!("if=none,id=card,format=raw,cache=unsafe,file={}", card.path().display());
-        command.arg("-drive").arg(drive).args(["-device", "virtio-blk-pci,drive=card"]);
-        let cut = if options.offline { ",restrict=on" } else { "" };
-        command.arg("-netdev").arg(format!("user,id=net{cut},hostfwd=tcp:127.0.0.1:{https}-:443"));
-        command.args(["-device", "virtio-net-pci,netdev=net,romfile="]);
-        command.args(["-device", "i6300esb", "-action", "watchdog=reset"]);
-        if let Some(clock) = &options.clock {
-            command.arg("-rtc").arg(format!("base={clock}"));
+        command.args(["-serial", "chardev:serial"]);
+        match options.board {
+            Board::Virt => virt(&mut command, image, card, options, https),
+            Board::Pi4 => pi4(&mut command, image, card),
         }
         let errors = fs::File::create(card.folder().join("qemu.log"))?;
         let qemu = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
@@ -199,6 +202,31 @@ impl Drop for Machine {
             drop(writeln!(std::io::stderr(), "the console is in {}", kept.display()));
         }
     }
+}
+
+fn virt(command: &mut Command, image: &Image, card: &Card, options: &Options, https: u16) {
+    let loader = image.tool_file("usr/lib/u-boot/qemu_arm64/u-boot.bin");
+    command.arg("-bios").arg(loader);
+    command.args(["-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]);
+    command.args(["-device", "virtio-rng-pci"]);
+    let drive = format!("if=none,id=card,format=raw,cache=unsafe,file={}", card.path().display());
+    command.arg("-drive").arg(drive).args(["-device", "virtio-blk-pci,drive=card"]);
+    let cut = if options.offline { ",restrict=on" } else { "" };
+    command.arg("-netdev").arg(format!("user,id=net{cut},hostfwd=tcp:127.0.0.1:{https}-:443"));
+    command.args(["-device", "virtio-net-pci,netdev=net,romfile="]);
+    command.args(["-device", "i6300esb", "-action", "watchdog=reset"]);
+    if let Some(clock) = &options.clock {
+        command.arg("-rtc").arg(format!("base={clock}"));
+    }
+}
+
+fn pi4(command: &mut Command, image: &Image, card: &Card) {
+    command.args(["-M", "raspi4b", "-serial", "null"]);
+    // The Pi's own first boot loader would put both into its memory.
+    command.arg("-kernel").arg(image.file("pi/u-boot.bin"));
+    command.arg("-dtb").arg(image.file("pi/tree.dtb"));
+    let drive = format!("if=sd,format=raw,cache=unsafe,file={}", card.path().display());
+    command.arg("-drive").arg(drive);
 }
 
 fn free_port() -> anyhow::Result<u16> {

@@ -42,7 +42,11 @@ fn a_clock_at_1970_and_no_network_do_not_keep_a_device_from_its_work() {
     let name = "a_clock_at_1970_and_no_network_do_not_keep_a_device_from_its_work";
     let Some(image) = Image::of_this_run(name) else { return };
     let card = Card::flash(&image).unwrap();
-    let options = Options { clock: Some("1970-01-01T00:00:10".to_owned()), offline: true };
+    let options = Options {
+        clock: Some("1970-01-01T00:00:10".to_owned()),
+        offline: true,
+        ..Options::default()
+    };
     let mut machine = Machine::start(&image, &card, &options).unwrap();
     machine.booted().unwrap();
     Device::at(machine.https).ready().unwrap();

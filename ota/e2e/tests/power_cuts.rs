@@ -37,7 +37,7 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
         match phase.as_str() {
             // Sent, or read where it lies, by turns.
             "idle" | "failed" | "rolled_back" if cut % 2 == 0 => {
-                owned.install("next.raucb").unwrap()
+                owned.install("next.raucb").unwrap();
             }
             "idle" | "failed" | "rolled_back" => {
                 owned.install_from(&server.url("next.raucb"), true).unwrap();

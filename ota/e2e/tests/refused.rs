@@ -31,9 +31,10 @@ fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
         assert_eq!(updates["problem"]["code"], code, "{bundle}: {updates}");
     }
     // Past the daemon, by somebody who has root: RAUC itself refuses.
-    for (bundle, why) in
-        [("older.raucb", "0.0.9"), ("stranger.raucb", "signature verification failed")]
-    {
+    for (bundle, why) in [
+        ("older.raucb", "Pre-install handler error"),
+        ("stranger.raucb", "signature verification failed"),
+    ] {
         let past = format!("rauc install {} 2>&1", server.url(bundle));
         let (status, said) = owned.machine.shell(&past, Duration::from_secs(300)).unwrap();
         assert!(status != 0 && said.contains(why), "{bundle}: {status} {said}");

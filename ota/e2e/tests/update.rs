@@ -19,15 +19,15 @@ fn an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners() {
     assert_eq!(status, 200, "{set}");
     let before = owned.newest_event().unwrap();
 
-    // Every block of the product's programs is another one; nothing else has changed.
+    // Every block of the daemon is another one; nothing else has changed.
     let server = Server::start(&image).unwrap();
-    owned.install_from(&server.url("product.raucb"), false).unwrap();
+    owned.install_from(&server.url("daemon.raucb"), false).unwrap();
     let updates = owned.wait_for_phase(&["installed", "failed"], Duration::from_secs(900)).unwrap();
     assert_eq!(updates["phase"], "installed", "{updates}");
-    let share = server.share_sent(&image, "product.raucb").unwrap();
+    let share = server.share_sent(&image, "daemon.raucb").unwrap();
     let told = updates["update"]["transferred_bytes"].as_f64().unwrap()
         / updates["update"]["size_bytes"].as_f64().unwrap();
-    eprintln!("of an update of the product alone {:.1} % were transferred", share * 100.0);
+    eprintln!("of an update of the daemon alone {:.1} % were transferred", share * 100.0);
     assert!(share <= 0.15 && (share - told).abs() < 0.01, "{share:.3}, as told {told:.3}");
     let (status, given_up) = owned.device.delete("/api/v1/updates/staged").unwrap();
     assert_eq!(status, 200, "{given_up}");

@@ -5,6 +5,8 @@
 test -n "${devtype}" || setenv devtype virtio
 test -n "${devnum}" || setenv devnum 0
 setenv state_r ${pxefile_addr_r}
+# Behind the kernel, wherever it moves itself: U-Boot's own places on a Pi are too near for a large one.
+setexpr tree_r ${kernel_addr_r} + 0x07F00000
 setexpr initrd_r ${kernel_addr_r} + 0x08000000
 setenv BOOT_ORDER "A B"
 setenv BOOT_A_LEFT 3
@@ -65,8 +67,8 @@ if test "${devtype}" = "virtio"; then
 else
   setenv console "console=tty0 console=ttyS1,115200"
   # The device tree of the slot; U-Boot adds to it what the Pi's firmware found.
-  if load ${devtype} ${devnum}:${boot_part} ${fdt_addr_r} dtbs/${fdtfile}; then
-    setenv tree ${fdt_addr_r}
+  if load ${devtype} ${devnum}:${boot_part} ${tree_r} dtbs/${fdtfile}; then
+    setenv tree ${tree_r}
   fi
 fi
 setenv bootargs "${console} root=PARTLABEL=rootfs-${suffix} rauc.slot=${slot} panic=5 systemd.gpt_auto=0 quiet loglevel=4 ${extra_args}"

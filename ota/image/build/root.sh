@@ -143,7 +143,7 @@ squash() {
         find usr/bin/edgecam* usr/lib/edgecam -type f -printf '%p -2\n' | LC_ALL=C sort
     ) >"$WORK/own-last"
     run_logged "packing the root" "$LOGS/image-squash.log" : \
-        mksquashfs "$1" "$2" -comp zstd -Xcompression-level "${LEVEL:-9}" -b 64K -all-root -noappend -no-progress -no-xattrs \
+        mksquashfs "$1" "$2" -comp zstd -Xcompression-level "${LEVEL:-19}" -b 256K -all-root -noappend -no-progress -no-xattrs \
         -sort "$WORK/own-last"
     truncate -s %4096 "$2"
 }
