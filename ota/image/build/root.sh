@@ -138,7 +138,7 @@ make_root() {
 squash() {
     rm -f "$2"
     (
-        cd "$1"
+        cd "$1" || exit
         echo "usr/bin/mediamtx -1"
         find usr/bin/edgecam* usr/lib/edgecam -type f -printf '%p -2\n' | LC_ALL=C sort
     ) >"$WORK/own-last"
