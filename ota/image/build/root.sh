@@ -137,11 +137,11 @@ make_root() {
 # finds the blocks of everything else in the slot that it runs from.
 squash() {
     rm -f "$2"
-    (
-        cd "$1" || exit
-        echo "usr/bin/mediamtx -1"
-        find usr/bin/edgecam* usr/lib/edgecam -type f -printf '%p -2\n' | LC_ALL=C sort
-    ) >"$WORK/own-last"
+    {
+        # Those that change least often come first.
+        printf '%s\n' 'usr/bin/mediamtx -1' 'usr/bin/edgecam -2' 'usr/bin/edgecam-camera -3' 'usr/bin/edgecamd -4'
+        (cd "$1" && find usr/lib/edgecam -type f -printf '%p -5\n') | LC_ALL=C sort
+    } >"$WORK/own-last"
     run_logged "packing the root" "$LOGS/image-squash.log" : \
         mksquashfs "$1" "$2" -comp zstd -Xcompression-level "${LEVEL:-19}" -b 256K -all-root -noappend -no-progress -no-xattrs \
         -sort "$WORK/own-last"
