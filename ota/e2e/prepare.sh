@@ -15,6 +15,8 @@ for part in tools root slot bundle; do
     . "$IMAGE_DIR/build/$part.sh"
 done
 
+# How far it is, is for people; only the last lines are the environment.
+exec 3>&1 >&2
 OUT=$1
 BUILT=$CACHE/image/out/$KERNEL
 ROOT=$CACHE/image/work-$KERNEL/root
@@ -133,5 +135,5 @@ head -c 100000000 "$OUT/next.raucb" >"$OUT/truncated.raucb"
 eval "$(EDGECAM_CACHE=$WORK/strangers "$ROOT_DIR/ota/keys.sh")"
 make_bundle "$OUT/stranger.raucb" "$WORK/small" "$WORK/small" 0.3.0 "$COMPATIBLE"
 
-echo "EDGECAM_E2E=$OUT"
-echo "EDGECAM_IMAGE_TOOLS=$TOOLS"
+echo "EDGECAM_E2E=$OUT" >&3
+echo "EDGECAM_IMAGE_TOOLS=$TOOLS" >&3
