@@ -8,7 +8,7 @@ use ota::state::{Order, Reason, Source};
 
 use super::engine::Updater;
 use super::fetch;
-use super::remote::{PATIENCE, Parts};
+use super::remote::{Miss, PATIENCE, Parts};
 use super::stream::Stream;
 use super::way::way_out;
 
@@ -42,17 +42,22 @@ impl Place {
     pub(super) fn unreached(&self) -> Option<Reason> {
         match self {
             Self::Disk(_) => None,
-            Self::Elsewhere(stream) => {
-                stream.trouble().map(|why| Reason::new(Code::FetchFailed, why))
-            }
+            Self::Elsewhere(stream) => stream.trouble().map(|miss| {
+                let (Miss::ForGood(why) | Miss::ForNow(why)) = miss;
+                Reason::new(Code::FetchFailed, why)
+            }),
         }
     }
 
     /// How an installation from here ended: RAUC knows of blocks that it could not read, the place knows
-    /// why, and that it may be repeated.
+    /// why, and whether it may be repeated.
     pub(super) fn ending(&self, heard: Ending) -> Ending {
-        match (heard, self.unreached()) {
-            (Ending::Failed(_), Some(reason)) => Ending::Interrupted(reason.detail),
+        let Self::Elsewhere(stream) = self else { return heard };
+        match (heard, stream.trouble()) {
+            (Ending::Failed(_), Some(Miss::ForNow(why))) => Ending::Interrupted(why),
+            (Ending::Failed(_), Some(Miss::ForGood(why))) => {
+                Ending::Failed(Reason::new(Code::FetchFailed, why))
+            }
             (heard, _) => heard,
         }
     }

@@ -49,8 +49,9 @@ fn validator(headers: &HeaderMap) -> String {
     strong.or_else(|| text(LAST_MODIFIED)).unwrap_or_default().to_owned()
 }
 
-/// Why a part did not come.
-enum Miss {
+/// Why a part did not come, as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Miss {
     /// It will not come the next time either.
     ForGood(String),
     /// The server cannot be reached, or has no time.
@@ -88,8 +89,8 @@ impl Parts {
     /// as the server may come back.
     ///
     /// # Errors
-    /// Why they do not come, as a sentence.
-    pub(super) fn read(&self, part: &RangeInclusive<u64>) -> Result<Vec<u8>, String> {
+    /// Why they do not come.
+    pub(super) fn read(&self, part: &RangeInclusive<u64>) -> Result<Vec<u8>, Miss> {
         let mut pause = LONGEST_PAUSE / 8;
         loop {
             match self.once(part) {
@@ -97,10 +98,10 @@ impl Parts {
                     *self.came.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                     return Ok(bytes);
                 }
-                Err(Miss::ForGood(why)) => return Err(why),
+                Err(for_good @ Miss::ForGood(_)) => return Err(for_good),
                 Err(Miss::ForNow(why)) => {
                     if self.silence() >= self.patience || !self.wait(pause) {
-                        return Err(why);
+                        return Err(Miss::ForNow(why));
                     }
                     tracing::info!(why, "a part of an update is asked for again");
                     pause = (pause * 2).min(LONGEST_PAUSE);

@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::remote::{MOST_AT_ONCE, Parts};
+use super::remote::{MOST_AT_ONCE, Miss, Parts};
 
 /// Parts that are fetched at a time.
 const AT_ONCE: usize = 4;
@@ -43,8 +43,8 @@ struct Shared {
     turns: Semaphore,
     /// Bytes that came over the network, of all streams of an update.
     transferred: Arc<AtomicU64>,
-    /// Why a part did not come, when one did not.
-    trouble: Mutex<Option<String>>,
+    /// Why the last part did not come, when it did not.
+    trouble: Mutex<Option<Miss>>,
 }
 
 impl Stream {
@@ -83,8 +83,8 @@ impl Stream {
         self.shared.parts.size()
     }
 
-    /// Why a part did not come, when one did not.
-    pub(super) fn trouble(&self) -> Option<String> {
+    /// Why the last part did not come, when it did not.
+    pub(super) fn trouble(&self) -> Option<Miss> {
         self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -138,14 +138,16 @@ async fn part(shared: &Arc<Shared>, request: &Request<Incoming>) -> Response<Ful
     let range = format!("bytes {}-{}/{size}", asked.start(), asked.end());
     let reading = shared.clone();
     let read = tokio::task::spawn_blocking(move || reading.parts.read(&asked)).await;
-    match read.unwrap_or_else(|error| Err(error.to_string())) {
+    let read = read.unwrap_or_else(|error| Err(Miss::ForNow(error.to_string())));
+    // What came after all is no trouble any more: RAUC asks again.
+    *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = read.as_ref().err().cloned();
+    match read {
         Ok(bytes) => {
             shared.transferred.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             said(StatusCode::PARTIAL_CONTENT, Some(range), bytes.into())
         }
         Err(why) => {
-            tracing::warn!(why, "a part of an update does not come");
-            *shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            tracing::warn!(?why, "a part of an update does not come");
             said(StatusCode::SERVICE_UNAVAILABLE, None, Bytes::new())
         }
     }
@@ -263,13 +265,16 @@ mod tests {
         let (url, _server) = server(file.clone()).await;
         let (stream, transferred) = stream(&url, "hsqs", Duration::ZERO).await;
         assert_eq!(ask(&stream, "bytes=0-3").await.0, 503);
-        let trouble = stream.trouble().unwrap();
+        let Some(Miss::ForNow(trouble)) = stream.trouble() else { panic!("it may come back") };
         assert!(trouble.contains("127.0.0.1 answers with status 502"), "{trouble}");
         // As long as the one before, but another.
         *file.lock().unwrap() = Some("HSQS");
         assert_eq!(ask(&stream, "bytes=0-3").await.0, 503);
-        let trouble = stream.trouble().unwrap();
+        let Some(Miss::ForGood(trouble)) = stream.trouble() else { panic!("it is gone") };
         assert!(trouble.contains("is not the one any more that was begun with"), "{trouble}");
         assert_eq!(transferred.load(Ordering::Relaxed), 0);
+        // What comes in the end is no trouble any more.
+        *file.lock().unwrap() = Some("hsqs");
+        assert_eq!((ask(&stream, "bytes=0-3").await.0, stream.trouble()), (206, None));
     }
 }
