@@ -13,7 +13,7 @@ use ota::state::{Baseline, Phase, Reason, SlotName, State, Update};
 use tokio::time::sleep;
 
 use super::engine::{Updater, now};
-use super::{fetch, shown, trial};
+use super::{fetch, trial};
 
 /// Time between two tries of what must be done at last.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -257,9 +257,8 @@ impl Updater {
         let Ok(slots) = rauc.slots().await else { return };
         let primary: Option<SlotName> = rauc.primary().await.ok();
         let state = self.state().await;
-        let shown = shown::slots(&slots, primary.as_ref(), &self.0.device, &state);
         let known = &self.0.slots;
-        *known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = shown;
+        *known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (slots, primary);
         self.tell(&state);
     }
 }

@@ -13,8 +13,8 @@ use control::PortError;
 use jiff::Timestamp;
 use ota::folder::Folder;
 use ota::machine::{Action, Input, Running, step};
-use ota::rauc::{Bus, Rauc, Timing};
-use ota::state::{Moment, Phase, State};
+use ota::rauc::{Bus, Rauc, Slot, Timing};
+use ota::state::{Moment, Phase, SlotName, State};
 use ota::{FileError, RaucError};
 use store::StoreHandle;
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
@@ -63,8 +63,8 @@ pub(super) struct Inner {
     pub(super) found: Lock<Found>,
     /// Bytes of the bundle that came over the network, where it is read where it lies.
     pub(super) transferred: Arc<AtomicU64>,
-    /// The slots that were seen last, for the API.
-    pub(super) slots: Lock<Vec<api::updates::UpdateSlot>>,
+    /// The slots that were seen last, and which of them starts next.
+    pub(super) slots: Lock<(Vec<Slot>, Option<SlotName>)>,
 }
 
 /// What the index of releases had.
@@ -251,7 +251,8 @@ impl Updater {
     /// Tells everybody how `state` is.
     pub(super) fn tell(&self, state: &State) {
         let found = self.0.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let slots = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (slots, primary) = self.0.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let slots = shown::slots(&slots, primary.as_ref(), &self.0.device, state);
         let came = std::fs::metadata(self.0.folder.part()).map_or(0, |facts| facts.len());
         let now = now();
         let mut next = shown::status(&self.0.device, state, came, &now, slots, found);
