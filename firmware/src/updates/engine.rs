@@ -283,7 +283,14 @@ impl Updater {
             return;
         }
         *told = Some(Instant::now());
-        self.0.status.send_modify(|status| status.progress = Some(share.clamp(0.0, 1.0)));
+        let came = self.0.transferred.load(Ordering::Relaxed);
+        self.0.status.send_modify(|status| {
+            status.progress = Some(share.clamp(0.0, 1.0));
+            let transferred = status.update.as_mut().and_then(|it| it.transferred_bytes.as_mut());
+            if let Some(transferred) = transferred {
+                *transferred = came;
+            }
+        });
     }
 }
 

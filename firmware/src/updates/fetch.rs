@@ -156,7 +156,8 @@ enum Try {
 }
 
 impl Fetcher {
-    /// Fetches until all is here, or is found to stay where it is. `tell` hears how far it is and answers whether to stop. Blocks.
+    /// Fetches until all is here (`None`), or is found to stay where it is. `tell` hears how far it is and
+    /// answers whether to stop. Blocks.
     fn whole(&mut self, tell: &dyn Fn(Option<f32>) -> bool) -> Result<Option<Remote>, Reason> {
         let mut empty_tries = 0;
         loop {
@@ -212,7 +213,7 @@ impl Fetcher {
         let header = |name: &str| {
             answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
-        if known.is_none() && answer.status().as_u16() == 206 {
+        if self.may_stay && known.is_none() && answer.status().as_u16() == 206 {
             return self.stays(remote::described(answer.headers()));
         }
         let goes_on = answer.status().as_u16() == 206
@@ -428,6 +429,22 @@ mod tests {
         let mut adaptive = Fetcher { may_stay: true, ..fetcher(folder.path(), &url, None) };
         assert_eq!(adaptive.whole(&|_| false).unwrap(), None);
         assert_eq!(fs::read(&part).unwrap(), BUNDLE);
+    }
+
+    #[test]
+    fn a_part_that_nobody_asked_for_does_not_pass_for_all_of_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/b", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let part = "HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-3/20\r\nETag: \"a\"\r\n\
+                        Content-Length: 4\r\nConnection: close\r\n\r\n0123";
+            let _ = stream.write_all(part.as_bytes());
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let came = fetcher(folder.path(), &url, None).once(&|_| false);
+        assert!(!matches!(came, Ok(Try::Stays(_) | Try::Whole)), "its hash would not be checked");
     }
 
     #[test]

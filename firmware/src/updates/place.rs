@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use api::updates::UpdateCode as Code;
 use ota::machine::Ending;
 use ota::state::{Order, Reason, Source};
+use tokio::task::spawn_blocking;
 
 use super::engine::Updater;
 use super::fetch;
@@ -75,7 +76,9 @@ impl Updater {
         let config = self.config();
         let allowed = |url: &url::Url| config.as_ref().is_some_and(|config| config.allows(url));
         let egress = way_out(url, &allowed, sha256.is_some())?;
-        let parts = Parts::new(egress, url, there.clone(), PATIENCE);
+        let (url, there) = (url.clone(), there.clone());
+        let parts = spawn_blocking(move || Parts::new(egress, &url, there, PATIENCE)).await;
+        let parts = parts.map_err(|error| Reason::new(Code::FetchFailed, error.to_string()))?;
         Stream::open(parts, self.0.transferred.clone()).await.map(Place::Elsewhere)
     }
 }

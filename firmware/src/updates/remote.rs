@@ -58,8 +58,8 @@ pub(super) enum Miss {
     ForNow(String),
 }
 
-/// The parts of what lies at an address. Clones of what is there are never mixed: a part of another file
-/// than the one that was found first is none.
+/// The parts of what lies at an address. Two files are never mixed: a part of another one than was found
+/// first is refused.
 #[derive(Debug)]
 pub(super) struct Parts {
     egress: Egress,
@@ -67,17 +67,17 @@ pub(super) struct Parts {
     url: String,
     there: Remote,
     patience: Duration,
-    /// When the last part came.
-    came: Mutex<Instant>,
+    /// Since when no part has come, while parts were asked for.
+    failing_since: Mutex<Option<Instant>>,
     stopped: AtomicBool,
 }
 
 impl Parts {
-    /// Those of `url`, at which `there` lies.
+    /// Those of `url`, at which `there` lies. Blocks: whom to believe is read from the disk.
     pub(super) fn new(egress: Egress, url: &str, there: Remote, patience: Duration) -> Self {
         let agent = egress.agent_for_parts(LIMITS);
-        let (url, came) = (url.to_owned(), Mutex::new(Instant::now()));
-        Self { egress, agent, url, there, patience, came, stopped: AtomicBool::new(false) }
+        let (failing_since, stopped) = (Mutex::default(), AtomicBool::new(false));
+        Self { egress, agent, url: url.to_owned(), there, patience, failing_since, stopped }
     }
 
     /// The length of the whole in bytes.
@@ -95,12 +95,12 @@ impl Parts {
         loop {
             match self.once(part) {
                 Ok(bytes) => {
-                    *self.came.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(bytes);
                 }
                 Err(for_good @ Miss::ForGood(_)) => return Err(for_good),
                 Err(Miss::ForNow(why)) => {
-                    if self.silence() >= self.patience || !self.wait(pause) {
+                    if self.failing_for() >= self.patience || !self.wait(pause) {
                         return Err(Miss::ForNow(why));
                     }
                     tracing::info!(why, "a part of an update is asked for again");
@@ -115,8 +115,10 @@ impl Parts {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    fn silence(&self) -> Duration {
-        self.came.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    /// For how long the parts that were asked for have failed, one of which has just done so.
+    fn failing_for(&self) -> Duration {
+        let mut since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Waits; answers whether it is still wanted.
