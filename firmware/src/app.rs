@@ -30,6 +30,7 @@ use crate::args::RunArgs;
 use crate::banner;
 use crate::cameras::Cameras;
 use crate::media_server::MediaServer;
+use crate::reserve;
 use crate::settings::{self, Engine};
 
 /// The cameras end what they saw within this time of the stop, or are left behind.
@@ -64,6 +65,7 @@ pub(crate) fn main(args: &RunArgs) -> anyhow::Result<()> {
         };
         // Whoever hears that it is ready may stop it.
         let mut signals = Signals::watch()?;
+        reserve::keep(&data);
         running.ready().await;
         let end = running.wait(&mut signals).await;
         running.drain(end, &mut signals).await

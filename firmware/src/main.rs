@@ -21,6 +21,7 @@
 //! | [`journal`] | the system's log |
 //! | [`backups`] | settings and users, kept and restored |
 //! | [`reset`] | back to the state of delivery |
+//! | [`reserve`] | room for a start on a full disk |
 //! | [`viewers`] | a key frame for who begins to watch |
 //! | [`listen`] | whether the children's ports are free |
 //! | [`ports`] | what `control` and `mqtt` need, answered by the rest |
@@ -57,6 +58,7 @@ mod node;
 mod pins;
 mod ports;
 mod recorder;
+mod reserve;
 mod reset;
 mod settings;
 mod units;

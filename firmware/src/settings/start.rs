@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::labels;
 use crate::models::ModelLibrary;
-use crate::reset;
+use crate::{reserve, reset};
 
 /// The settings, and what they were made of.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ pub(crate) fn open(sources: Sources) -> anyhow::Result<(Opened, Lock)> {
     }
     let lock = take(&data)?;
     reset::obey(&data)?;
+    reserve::give_up_when_full(&data);
     let library = ModelLibrary::open(&data)?;
     let mut revisions = Revisions::open(&data)?;
     if let Err(error) = revisions.settle(&Moment::now()) {
