@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross image ota-test ota-proofs power-cuts clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross arm-test image ota-test ota-proofs power-cuts clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -69,6 +69,9 @@ openapi: ## write api/openapi.json anew
 
 cross: ## the product for a Raspberry Pi, built here
 	@firmware/setup/cross.sh build
+
+arm-test: ## geometry, detector and inference as on a Raspberry Pi, emulated
+	@firmware/setup/cross.sh test
 
 image: ## the card and the signed update; KERNEL=raspberrypi for cameras at the ribbon cable and the Pi 5
 	@firmware/setup/cross.sh build

@@ -4,6 +4,8 @@
 # against them, in $CACHE/cross/bin.
 #
 # usage: cross.sh build        all of it
+#        cross.sh test         the tests of what computes, emulated: there the compiler's vectors and ncnn's
+#                              arithmetic are others than on this machine
 #        cross.sh run CMD...   CMD with the environment of the cross build (cargo test, cargo clippy)
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -82,7 +84,19 @@ build() {
     say "cross: edgecamd, edgecam-camera, edgecam and mediamtx for aarch64 are in $BIN, $(elapsed "$start")"
 }
 
+# Each kernel of the detector against a plain reading of its definition, and the demo model on drawn streets.
+test_computing() {
+    local start=$SECONDS locked=()
+    if [ -n "${CI:-}" ]; then locked=(--locked); fi
+    cd "$ROOT_DIR"
+    cargo test -q "${locked[@]}" -p edgecam-domain -p edgecam-detect --lib
+    cargo test -q "${locked[@]}" -p edgecam-detect --test input --test demo
+    cargo test -q "${locked[@]}" -p edgecam-ncnn --lib
+    say "arm-test: geometry, detector and inference do the same for aarch64 (emulated), $(elapsed "$start")"
+}
+
 case ${1:-} in
+test) ready; environment; test_computing ;;
 build) ready; environment; build ;;
 run) ready; environment; shift; exec "$@" ;;
 *) sed -n 's/^# \(usage\|  *cross\.sh\)/\1/p' "$0" >&2; exit 2 ;;

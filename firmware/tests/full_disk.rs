@@ -15,7 +15,8 @@ const DISK: &str = "EDGECAM_TEST_DISK";
 /// Answered by the shell when this machine lets nobody mount.
 const NO_MOUNT: i32 = 77;
 /// A start and what is kept for it have room in this, and a little.
-const MOUNT: &str = "mount -t tmpfs -o size=24m none \"$EDGECAM_TEST_DISK\" || exit 77; exec \"$@\"";
+const MOUNT: &str =
+    "mount -t tmpfs -o size=24m none \"$EDGECAM_TEST_DISK\" || exit 77; exec \"$@\"";
 
 /// In mounts of its own, which go with it however it ends.
 #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::daemon::EdgeCam;
-use harness::{Setup, Site, until};
+use harness::{Setup, Site, mqtt, until};
 use peer::{Install, Peer, PrivateBus, World};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -21,8 +21,6 @@ const LONG: Duration = Duration::from_secs(30);
 const GATE: Duration = Duration::from_secs(150);
 const SMALL: &str = "\
 [media_server]
-enabled = false
-[mqtt]
 enabled = false
 [cameras.cam]
 enabled = false
@@ -56,11 +54,17 @@ impl Device {
 
     /// Its daemon, in `slot`.
     fn start(&self, slot: &str) -> EdgeCam {
+        self.start_with(slot, "mqtt.enabled=false")
+    }
+
+    /// The same with another setting.
+    fn start_with(&self, slot: &str, setting: &str) -> EdgeCam {
         self.world.lock().expect("no test panicked").booted = slot.to_owned();
         std::fs::write(self.file("cmdline"), format!("quiet rauc.slot={slot}\n"))
             .expect("it can be written");
         Setup::new()
             .settings(SMALL)
+            .set(setting)
             .data(&self.file("data"))
             .env("EDGECAM_RELEASE", self.file("release.json"))
             .env("EDGECAM_CMDLINE", self.file("cmdline"))
@@ -70,11 +74,18 @@ impl Device {
 
     /// Has what is remembered look as after a restart of the machine.
     fn as_after_a_reboot(&self) {
+        self.remember(|state| state["phase"]["change"]["boot"] = json!("another boot"));
+    }
+
+    /// Changes what is remembered; answers what it was before.
+    fn remember(&self, change: impl FnOnce(&mut Value)) -> Value {
         let path = self.file("data/updates/state.json");
         let text = std::fs::read_to_string(&path).expect("it was written");
-        let mut state: Value = serde_json::from_str(&text).expect("it is JSON");
-        state["phase"]["change"]["boot"] = json!("another boot");
+        let before: Value = serde_json::from_str(&text).expect("it is JSON");
+        let mut state = before.clone();
+        change(&mut state);
         std::fs::write(&path, state.to_string()).expect("it can be written");
+        before
     }
 
     fn world(&self) -> World {
@@ -124,7 +135,7 @@ fn installed(edgecam: &EdgeCam) {
 #[test]
 fn a_machine_that_runs_no_image_says_that_it_cannot_be_updated_and_why() {
     let Some(_site) = Site::with(&[]) else { return };
-    let edgecam = Setup::new().settings(SMALL).start();
+    let edgecam = Setup::new().settings(SMALL).set("mqtt.enabled=false").start();
     let updates = updates(&edgecam);
     assert_eq!(updates["supported"], json!(false));
     let reason = updates["reason"].as_str().unwrap_or_default();
@@ -151,6 +162,7 @@ fn an_image_without_its_installer_says_so_and_goes_on() {
     std::fs::write(device.file("cmdline"), "rauc.slot=A").expect("it can be written");
     let edgecam = Setup::new()
         .settings(SMALL)
+        .set("mqtt.enabled=false")
         .env("EDGECAM_RELEASE", device.file("release.json"))
         .env("EDGECAM_CMDLINE", device.file("cmdline"))
         .env("DBUS_SYSTEM_BUS_ADDRESS", nowhere)
@@ -162,10 +174,11 @@ fn an_image_without_its_installer_says_so_and_goes_on() {
 }
 
 #[test]
-fn an_update_is_sent_installed_tried_and_kept() {
+fn an_update_is_sent_installed_tried_and_kept_when_its_owner_says_so_and_not_without() {
     let Some(_site) = Site::with(&[]) else { return };
     let Some(device) = Device::new(World::default()) else { return };
-    let edgecam = device.start("A");
+    let owner = "updates.confirm=owner";
+    let edgecam = device.start_with("A", owner);
     until("the running slot is marked good", LONG, || {
         device.world().calls.contains(&"Mark good booted".to_owned())
     });
@@ -177,14 +190,51 @@ fn an_update_is_sent_installed_tried_and_kept() {
     // The machine starts anew, in the new system.
     device.as_after_a_reboot();
     device.world.lock().expect("no test panicked").calls.clear();
-    let edgecam = device.start("B");
+    let edgecam = device.start_with("B", owner);
     assert_eq!(phase(&edgecam), "trial");
+    until_phase(&edgecam, "awaiting_confirmation", GATE);
     assert!(updates(&edgecam)["confirm_by"].is_string());
-    until_phase(&edgecam, "committed", GATE);
+    let marked = |call: &String| call.starts_with("Mark");
+    assert!(!device.world().calls.iter().any(marked), "nothing is for good yet");
+    drop(edgecam);
+
+    // He says nothing in time.
+    let awaiting = device.remember(|state| {
+        let began = state["phase"]["began"]["at_s"].as_u64().unwrap_or_default();
+        state["phase"]["began"]["at_s"] = json!(began.saturating_sub(3600));
+    });
+    let before = device.world();
+    let edgecam = device.start_with("B", owner);
+    until("the boot loader is led back", LONG, || device.world().primary == "A");
+    assert_eq!(updates(&edgecam)["problem"]["code"], "not_confirmed");
+    drop(edgecam);
+
+    // He does.
+    device.remember(|state| *state = awaiting);
+    *device.world.lock().expect("no test panicked") = before;
+    let edgecam = device.start_with("B", owner);
+    let said = edgecam.api().post("/api/v1/updates/commit", &json!({}));
+    assert_eq!(said.status, 200, "{}", said.json());
+    until_phase(&edgecam, "committed", LONG);
     let calls = device.world().calls;
     assert!(calls.contains(&"Mark good booted".to_owned()), "{calls:?}");
     assert_eq!(updates(&edgecam)["update"]["version"], "2.0.0");
     assert_eq!(updates(&edgecam)["problem"], Value::Null);
+}
+
+#[test]
+fn what_is_staged_is_installed_when_home_assistant_says_so() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let Some(device) = Device::new(World::default()) else { return };
+    let edgecam = device.start_with("A", "mqtt.commands=true");
+    let subscriber = edgecam.subscriber();
+    assert!(sent(&edgecam).0 < 300);
+    let offered = || subscriber.newest("/update").is_some_and(|told| told.contains("2.0.0"));
+    until("the update is offered", LONG, offered);
+    let topic = subscriber.topic("/update").expect("something came of it");
+    mqtt::publish(edgecam.at().mqtt, &format!("{topic}/set"), "install");
+    until_phase(&edgecam, "installed", LONG);
+    assert_eq!(device.world().primary, "B");
 }
 
 #[test]

@@ -131,6 +131,9 @@ make_bundle "$OUT/panic.raucb" "$WORK/next.img" "$WORK/panic.vfat" 0.3.0 "$COMPA
 head -c 1M /dev/urandom >"$WORK/small"
 make_bundle "$OUT/older.raucb" "$WORK/small" "$WORK/small" 0.0.9 "$COMPATIBLE"
 make_bundle "$OUT/other-device.raucb" "$WORK/small" "$WORK/small" 0.3.0 edgecam-toaster
+# Its root is larger than the slot: zeros, which the update packs.
+truncate -s $(($(size rootfs-a) + 8))M "$WORK/large"
+make_bundle "$OUT/large.raucb" "$WORK/large" "$WORK/small" 0.3.0 "$COMPATIBLE"
 head -c 100000000 "$OUT/next.raucb" >"$OUT/truncated.raucb"
 eval "$(EDGECAM_CACHE=$WORK/strangers "$ROOT_DIR/ota/keys.sh")"
 make_bundle "$OUT/stranger.raucb" "$WORK/small" "$WORK/small" 0.3.0 "$COMPATIBLE"

@@ -19,7 +19,7 @@ esac
 
 "$SETUP_DIR/cross.sh" build
 ota/image/build/image.sh debian
-ota/image/build/image.sh debian --twice
+if [ "$1" != cuts ]; then ota/image/build/image.sh debian --twice; fi
 ota/e2e/prepare.sh "$CACHE/image/e2e" >"$CACHE/image/e2e.env"
 set -a
 # shellcheck source=/dev/null

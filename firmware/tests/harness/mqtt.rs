@@ -117,6 +117,12 @@ impl Subscriber {
         let newest = messages.iter().rev().find(|message| message.topic.ends_with(tail));
         newest.map(|message| message.payload.clone())
     }
+
+    /// The whole name of the topic that ends in `tail`, once something came of it.
+    pub(crate) fn topic(&self, tail: &str) -> Option<String> {
+        let messages = self.messages();
+        messages.iter().find(|it| it.topic.ends_with(tail)).map(|message| message.topic.clone())
+    }
 }
 
 fn keep(shelf: &Mutex<Vec<Message>>, line: &str) {
@@ -129,9 +135,18 @@ fn keep(shelf: &Mutex<Vec<Message>>, line: &str) {
 }
 
 fn light_beacon(broker: SocketAddr) {
+    say(broker, BEACON, "lit", &["-r"]);
+}
+
+/// Publishes at least once.
+pub(crate) fn publish(broker: SocketAddr, topic: &str, payload: &str) {
+    say(broker, topic, payload, &[]);
+}
+
+fn say(broker: SocketAddr, topic: &str, payload: &str, more: &[&str]) {
     let (ip, port) = (broker.ip().to_string(), broker.port().to_string());
     let mut command = Command::new("mosquitto_pub");
-    command.args(["-h", &ip, "-p", &port, "-r", "-q", "1", "-t", BEACON, "-m", "lit"]);
+    command.args(["-h", &ip, "-p", &port, "-q", "1", "-t", topic, "-m", payload]).args(more);
     let status = command.status().expect("mosquitto_pub starts");
     assert!(status.success(), "mosquitto_pub: {status}");
 }

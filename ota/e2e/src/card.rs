@@ -34,16 +34,29 @@ impl Card {
     /// # Errors
     /// When there is no room or no card was built.
     pub fn flash(image: &Image) -> anyhow::Result<Self> {
-        let card = Self { folder: tempfile::tempdir_in(image.logs())?, image: image.clone() };
-        let status = Command::new("cp")
-            .args(["--sparse=always", "--reflink=auto"])
-            .arg(image.file("card.img"))
-            .arg(card.path())
-            .status()?;
-        anyhow::ensure!(status.success(), "the card cannot be copied");
+        let card = Self::copied(image, &image.file("card.img"))?;
         OpenOptions::new().write(true).open(card.path())?.set_len(SIZE)?;
         card.put("boot.scr", &image.file("boot-with-shell.scr"))?;
         Ok(card)
+    }
+
+    fn copied(image: &Image, from: &Path) -> anyhow::Result<Self> {
+        let card = Self { folder: tempfile::tempdir_in(image.logs())?, image: image.clone() };
+        let cp = Command::new("cp")
+            .args(["--sparse=always", "--reflink=auto"])
+            .arg(from)
+            .arg(card.path())
+            .status()?;
+        anyhow::ensure!(cp.success(), "the card cannot be copied");
+        Ok(card)
+    }
+
+    /// A card with what is on this one now. Whatever writes to this one is to be held meanwhile.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn copy(&self) -> anyhow::Result<Self> {
+        Self::copied(&self.image, &self.path())
     }
 
     /// Flashes a new card for an emulated Raspberry Pi 4: the boot script has the console of that, the device

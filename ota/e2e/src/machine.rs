@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::card::Card;
 use crate::image::Image;
@@ -180,6 +182,18 @@ impl Machine {
         let (status, said) = self.shell(command, Duration::from_secs(60))?;
         anyhow::ensure!(status == 0, "`{command}` ended with {status}: {said}");
         Ok(said)
+    }
+
+    /// Holds the machine still while `work` is done: nothing is written to its card meanwhile.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn held<T>(&self, work: impl FnOnce() -> T) -> anyhow::Result<T> {
+        let qemu = Pid::from_raw(self.qemu.id().try_into()?);
+        kill(qemu, Signal::SIGSTOP)?;
+        let done = work();
+        kill(qemu, Signal::SIGCONT)?;
+        Ok(done)
     }
 
     /// Cuts the power: what the machine had not written is lost.

@@ -98,15 +98,37 @@ impl Owned {
         Ok(events["items"][0]["seq"].as_u64().unwrap_or_default())
     }
 
+    /// The card as a power cut now would leave it: what the machine has not written is not on it.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn card_if_cut_now(&self) -> anyhow::Result<Card> {
+        self.machine.held(|| self.card.copy())?
+    }
+
     /// Cuts the power and switches on again; waits for nothing.
     ///
     /// # Errors
     /// When QEMU cannot be started.
     pub fn cut_and_start(self) -> anyhow::Result<Self> {
-        let Self { image, card, machine, mut device } = self;
+        let Self { image, card, machine, device } = self;
         machine.cut();
+        Self::started(image, card, device)
+    }
+
+    /// Cuts the power, puts another card of this device in and switches on again; waits for nothing.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn start_from(self, card: Card) -> anyhow::Result<Self> {
+        let Self { image, machine, device, .. } = self;
+        machine.cut();
+        Self::started(image, card, device)
+    }
+
+    fn started(image: Image, card: Card, mut device: Device) -> anyhow::Result<Self> {
         let machine = Machine::start(&image, &card, &Options::default())?;
         device.moved_to(machine.https);
-        Ok(Self { image, card, machine, device })
+        Ok(Self { image, machine, card, device })
     }
 }

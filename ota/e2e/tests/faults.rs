@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use edgecam_e2e::card::Card;
@@ -9,9 +10,14 @@ use edgecam_e2e::device::Device;
 use edgecam_e2e::image::Image;
 use edgecam_e2e::machine::{Machine, Options};
 use edgecam_e2e::owned::Owned;
+use edgecam_e2e::server::{HOST, Server};
+use edgecam_e2e::wait_for;
 use serde_json::json;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// Leaves nothing free on the data partition.
+const FILL: &str = "fallocate -l $(( $(stat -f -c %f /data) * $(stat -f -c %S /data) - 8000000 )) /data/filler; \
+    dd if=/dev/zero bs=4k status=none >>/data/filler; sync; [ $(stat -f -c %f /data) -lt 64 ]";
 
 #[test]
 fn a_torn_slot_state_keeps_the_preference() {
@@ -107,8 +113,43 @@ fn a_full_data_partition_refuses_an_update_in_words_and_the_device_works_on() {
     let (status, answer) =
         owned.device.send("/api/v1/updates/install", &image.file("next.raucb")).unwrap();
     assert_eq!((status, &answer["code"]), (507, &json!("disk_full")), "{answer}");
-    owned.machine.ask("fallocate -l $(( $(df --output=avail -B1 /data | tail -n 1) )) /data/more || true; sync").unwrap();
-    owned = owned.cut_and_start().unwrap();
+    owned.machine.ask("rm /data/filler").unwrap();
+    owned.machine.ask(FILL).unwrap();
+    starts_on_a_full_disk(owned);
+}
+
+/// It starts, answers, says what is wrong, and is well as soon as there is room.
+fn starts_on_a_full_disk(owned: Owned) -> Owned {
+    let mut owned = owned.cut_and_start().unwrap();
     owned.machine.booted().unwrap();
+    let answers =
+        || matches!(owned.device.get("/api/v1/system/issues"), Ok((200, _))).then_some(());
+    wait_for("device that answers on a full disk", 5 * MINUTE, MINUTE / 60, answers).unwrap();
+    let (_, issues) = owned.device.get("/api/v1/system/issues").unwrap();
+    assert!(issues.to_string().contains("disk_full"), "{issues}");
+    owned.machine.ask("rm /data/filler").unwrap();
     owned.device.ready().unwrap();
+    owned
+}
+
+#[test]
+fn a_data_partition_that_fills_up_in_mid_install_leaves_a_device_that_starts_and_can_be_updated() {
+    let name = "a_data_partition_that_fills_up_in_mid_install_leaves_a_device_that_starts_and_can_be_updated";
+    let Some(image) = Image::of_this_run(name) else { return };
+    let mut owned = Owned::new(&image).unwrap();
+    let server = Server::start(&image).unwrap();
+    let allowed = json!({"updates": {"allowed_hosts": [HOST]}});
+    assert_eq!(owned.device.patch("/api/v1/settings", &allowed).unwrap().0, 200);
+    owned.install_from(&server.url("next.raucb"), false).unwrap();
+    owned.wait_for_phase(&["installing"], 10 * MINUTE).unwrap();
+    owned.machine.ask(FILL).unwrap();
+    let ends = ["installed", "failed", "staged", "idle"];
+    let updates = owned.wait_for_phase(&ends, 15 * MINUTE).unwrap();
+    drop(writeln!(std::io::stderr(), "on a full disk: {updates}"));
+    owned = starts_on_a_full_disk(owned);
+    let (_, updates) = owned.device.get("/api/v1/updates").unwrap();
+    if updates["version"] != "0.2.0" {
+        owned.install_from(&server.url("next.raucb"), true).unwrap();
+        owned.wait_for_phase(&["committed"], 20 * MINUTE).unwrap();
+    }
 }

@@ -9,6 +9,8 @@ use edgecam_e2e::owned::Owned;
 use edgecam_e2e::server::Server;
 use serde_json::json;
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 #[test]
 fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
     let name = "bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written";
@@ -41,6 +43,15 @@ fn bundles_that_are_not_for_this_device_are_refused_and_nothing_is_written() {
     let (_, there) = owned.machine.shell(upload, Duration::from_secs(30)).unwrap();
     assert!(!there.contains(".raucb"), "what was refused does not lie about: {there}");
     assert_eq!(before, slots(&mut owned), "the slots and the choice between them");
+
+    // RAUC sees only while it installs that there is no room for it.
+    owned.install("large.raucb").unwrap();
+    let updates = owned.wait_for_phase(&["failed", "installed"], 5 * MINUTE).unwrap();
+    assert_eq!(updates["problem"]["code"], "too_large_for_slot", "{updates}");
+    assert_eq!(before[..2], slots(&mut owned)[..2], "the other slot");
+    owned = owned.cut_and_start().unwrap();
+    owned.machine.booted().unwrap();
+    assert!(owned.machine.ask("cat /proc/cmdline").unwrap().contains("rauc.slot=A"));
 }
 
 /// What is in the other slot, and which one is chosen. The device may say other things on its console meanwhile.

@@ -22,6 +22,10 @@ fn an_update_over_the_api_is_tried_and_kept_with_all_that_is_the_owners() {
     // Every block of the daemon is another one; nothing else has changed.
     let server = Server::start(&image).unwrap();
     owned.install_from(&server.url("daemon.raucb"), false).unwrap();
+    // The line is dead for half a minute meanwhile.
+    owned.wait_for_phase(&["installing", "failed"], Duration::from_secs(600)).unwrap();
+    let dead = "cd /sys/class/net; for line in e*; do ip link set $line down; sleep 30; ip link set $line up; done";
+    owned.machine.ask(dead).unwrap();
     let updates = owned.wait_for_phase(&["installed", "failed"], Duration::from_secs(900)).unwrap();
     assert_eq!(updates["phase"], "installed", "{updates}");
     let share = server.share_sent(&image, "daemon.raucb").unwrap();
