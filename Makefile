@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross arm-test image ota-test ota-proofs power-cuts clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross arm-test image kernel-test ota-test ota-proofs power-cuts clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -76,6 +76,10 @@ arm-test: ## geometry, detector and inference as on a Raspberry Pi, emulated
 image: ## the card and the signed update; KERNEL=raspberrypi for cameras at the ribbon cable and the Pi 5
 	@firmware/setup/cross.sh build
 	@ota/image/build/image.sh $(or $(KERNEL),debian)
+
+kernel-test: ## the image with the kernel of another archive, which stands in for Raspberry Pi's
+	@firmware/setup/cross.sh build
+	@ota/image/kernels/raspberrypi-test.sh
 
 ota-test: ## boot the image in QEMU: first start, update, way back
 	@ota/e2e/run.sh fast

@@ -33,21 +33,32 @@ mirror() {
         $NF == "Debian" && (kind == "security") == ($2 ~ /security/) { print $2; exit }'
 }
 
+# key_of FILE:N: the file with the keys of an archive, which the N-th entry of FILE names.
+key_of() {
+    local file=${1%:*} number=${1##*:}
+    case $file in
+    *.sources) awk -v RS= -v n="$number" '/(^|\n)URIs:/ && ++i == n' "$file" | sed -n 's/^Signed-By: *//Ip' ;;
+    *) sed -n "${number}s/.*signed-by=\([^] ]*\).*/\1/p" "$file" ;;
+    esac
+}
+
 # other: the line of the archive of DEBS_ALSO_FROM in a list of sources.
 other() {
-    local found
+    local found key entry uri component
     # shellcheck disable=SC2016 # apt fills these in
-    found=$(apt-get indextargets --format '$(ARCHITECTURE)|$(SIGNED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)' |
+    found=$(apt-get indextargets --format '$(ARCHITECTURE)|$(SOURCESENTRY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)' |
         awk -F'|' -v arch="$ARCH" -v suite="$SUITE" -v origin="$DEBS_ALSO_FROM" '
             $1 == arch && $4 == suite && $6 == origin { print $2 " " $3 " " $5; exit }')
     [ -n "$found" ] || die "apt on this machine knows no archive '$DEBS_ALSO_FROM' of $SUITE for $ARCH: add it to its sources ([arch=$ARCH signed-by=...]), apt-get update, and try again."
-    read -r key uri component <<<"$found"
+    read -r entry uri component <<<"$found"
+    key=$(key_of "$entry")
+    [ -f "$key" ] || die "the archive '$DEBS_ALSO_FROM' is named in ${entry%:*} without the file of its keys: add signed-by=FILE to it."
     echo "deb [arch=$ARCH signed-by=$key] $uri $SUITE $component"
 }
 
 # configure: an apt of its own in $STATE.
 configure() {
-    local main security key uri component
+    local main security
     main=$(mirror main) security=$(mirror security)
     [ -n "$main" ] || die "apt on this machine names no Debian mirror (apt-get indextargets): nothing to fetch $SUITE from."
     mkdir -p "$STATE"/lists/partial "$STATE"/etc/preferences.d "$FILES/partial"

@@ -31,10 +31,12 @@ prove() {
 
 # What computes, for the Pi's CPU.
 prove arm "$(inputs Cargo.toml Cargo.lock firmware/crates/{base,domain,detect,manifest,ncnn,scene} firmware/models \
-    firmware/setup/{cross,debs,ncnn,lib}.sh firmware/setup/{versions.env,ncnn-layers.txt} ':!*.md')" make arm-test
+    firmware/setup/{cross,debs,ncnn,lib}.sh firmware/setup/versions.env 'firmware/setup/ncnn-*' ':!*.md')" make arm-test
 
 # The image: everything that it is made of, and what looks at it.
 image=$(inputs Cargo.toml Cargo.lock api ota firmware/src firmware/crates firmware/config firmware/models \
-    firmware/setup ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches')
+    firmware/setup/{apt,cross,debs,lib,mediamtx,ncnn,toolchains}.sh firmware/setup/{apt.txt,versions.env} \
+    'firmware/setup/ncnn-*' ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches')
 prove image "$image" make ota-test
+prove kernel "$image" make kernel-test
 prove cuts "$image" make power-cuts N=10

@@ -56,6 +56,8 @@ fn whenever_the_power_is_cut_it_starts_whole_and_has_lost_nothing() {
         let mut owned = Owned::new(&image).unwrap();
         let hosts = json!({"updates": {"allowed_hosts": [HOST]}});
         assert_eq!(owned.device.patch("/api/v1/settings", &hosts).unwrap().0, 200);
+        let event = || owned.newest_event().ok().filter(|newest| *newest > 0);
+        wait_for("event that must not be lost", LONG, ASKED, event).unwrap();
         if sent {
             owned.install("next.raucb").unwrap();
         } else {
