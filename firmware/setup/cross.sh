@@ -90,7 +90,8 @@ test_computing() {
     if [ -n "${CI:-}" ]; then locked=(--locked); fi
     cd "$ROOT_DIR"
     cargo test -q "${locked[@]}" -p edgecam-domain -p edgecam-detect --lib
-    cargo test -q "${locked[@]}" -p edgecam-detect --test input --test demo
+    cargo test -q "${locked[@]}" -p edgecam-detect --test input --test fits
+    cargo test -q "${locked[@]}" -p edgecam-detect --test demo nine_in_ten
     cargo test -q "${locked[@]}" -p edgecam-ncnn --lib
     say "arm-test: geometry, detector and inference do the same for aarch64 (emulated), $(elapsed "$start")"
 }

@@ -88,6 +88,15 @@ impl Device {
         before
     }
 
+    /// Has the installation that hangs come to a good end.
+    fn ends_well(&self) {
+        let mut world = self.world.lock().expect("no test panicked");
+        let transaction = world.written.take().map(|(id, _)| id).unwrap_or_default();
+        world.written = Some((transaction, true));
+        world.primary = "B".into();
+        world.busy = false;
+    }
+
     fn world(&self) -> World {
         self.world.lock().expect("no test panicked").clone()
     }
@@ -290,12 +299,25 @@ fn a_daemon_that_was_killed_while_installing_finds_the_end_of_it() {
     drop(edgecam);
     let edgecam = device.start("A");
     assert_eq!(phase(&edgecam), "installing", "RAUC is still at it");
-    {
-        let mut world = device.world.lock().expect("no test panicked");
-        let transaction = world.written.take().map(|(id, _)| id).unwrap_or_default();
-        world.written = Some((transaction, true));
-        world.primary = "B".into();
-        world.busy = false;
-    }
+    device.ends_well();
+    until_phase(&edgecam, "installed", Duration::from_secs(90));
+}
+
+#[test]
+fn how_an_installation_ended_is_told_on_a_full_disk_too_and_found_again_by_the_next_start() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let world = World { install: Install::Hangs, ..World::default() };
+    let Some(device) = Device::new(world) else { return };
+    let edgecam = device.start("A");
+    installed(&edgecam);
+    until("the slot is being written", LONG, || device.world().written.is_some());
+    // From here on nothing can be remembered.
+    let in_the_way = device.file("data/updates/state.json.new");
+    std::fs::create_dir(&in_the_way).expect("a folder can be made");
+    device.ends_well();
+    until_phase(&edgecam, "installed", Duration::from_secs(90));
+    drop(edgecam);
+    std::fs::remove_dir(in_the_way).expect("it is empty");
+    let edgecam = device.start("A");
     until_phase(&edgecam, "installed", Duration::from_secs(90));
 }

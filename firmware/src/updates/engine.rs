@@ -156,6 +156,8 @@ impl Updater {
     /// Takes `input` in: the next state is on the disk when this answers, and its actions wait to be done.
     pub(super) async fn take(&self, input: Input) -> Result<State, PortError> {
         let mut state = self.0.state.lock().await;
+        // The next start finds an end out by itself: RAUC and the folder know it.
+        let is_end = matches!(input, Input::Ended { .. } | Input::Failed(_));
         let taken = step(state.clone(), input).map_err(|refused| refusal(&refused.0));
         let (mut next, actions) = taken?;
         if next.phase != state.phase || next.last != state.last {
@@ -167,7 +169,7 @@ impl Updater {
                 let detail = base::error::chain(&error);
                 tracing::error!(error = detail, "an update cannot be remembered");
                 // The way back needs no memory: what is lost is only why.
-                if !actions.contains(&Action::GoBack) {
+                if !is_end && !actions.contains(&Action::GoBack) {
                     return Err(PortError::update(Code::DiskFull, detail));
                 }
             }

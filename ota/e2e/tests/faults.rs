@@ -17,7 +17,7 @@ use serde_json::json;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Leaves nothing free on the data partition.
 const FILL: &str = "fallocate -l $(( $(stat -f -c %f /data) * $(stat -f -c %S /data) - 8000000 )) /data/filler; \
-    dd if=/dev/zero bs=4k status=none >>/data/filler; sync; [ $(stat -f -c %f /data) -lt 64 ]";
+    dd if=/dev/zero bs=4k status=none >>/data/filler; sync; [ $(stat -f -c %a /data) -lt 64 ]";
 
 #[test]
 fn a_torn_slot_state_keeps_the_preference() {
