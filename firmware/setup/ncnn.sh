@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns ncnn: fetches the pinned source package, verifies it, builds the static
-# library with the layers of ncnn-layers.txt and installs it, whole or not at
+# library with ncnn-options.txt and the layers of ncnn-layers.txt and installs it, whole or not at
 # all, as $CACHE/ncnn/<version>-<hash of what went in>, with `current` beside it,
 # or `current-aarch64` when it is built for that from another machine.
 #
@@ -13,35 +13,18 @@ set -euo pipefail
 HOST=$(uname -m)
 TARGET=${1:-$HOST}
 PACKAGE=ncnn-1.0.$NCNN_VERSION
-OPTIONS=(
-    -DCMAKE_BUILD_TYPE=Release
-    -DNCNN_VERSION="$NCNN_VERSION" # else ncnn reports the day it was built
-    -DNCNN_SHARED_LIB=OFF
-    -DNCNN_C_API=ON
-    -DNCNN_OPENMP=ON
-    -DNCNN_RUNTIME_CPU=ON # one library serves every CPU of the architecture
-    -DNCNN_INT8=ON
-    -DNCNN_BF16=ON
-    -DNCNN_PIXEL=ON
-    -DNCNN_PIXEL_DRAWING=OFF
-    -DNCNN_VULKAN=OFF
-    -DNCNN_PYTHON=OFF
-    -DNCNN_BUILD_TOOLS=OFF
-    -DNCNN_BUILD_EXAMPLES=OFF
-    -DNCNN_BUILD_BENCHMARK=OFF
-    -DNCNN_BUILD_TESTS=OFF
-)
-case $TARGET in
-x86_64) # serves development only: variants for few or old CPUs that take their
-    # share of the build and change no result. AVX512-BF16 stays: with it networks
-    # take a fifth less time, without it bfloat16 costs more than it saves
-    OPTIONS+=(-DNCNN_XOP=OFF -DNCNN_AVX512FP16=OFF)
-    ;;
-aarch64) # a Raspberry Pi 4 is ARMv8.0, a 5 is ARMv8.2 with fp16 and dot product
-    OPTIONS+=(-DNCNN_ARM82=ON -DNCNN_ARM82DOT=ON -DNCNN_ARM82FP16FML=OFF
-        -DNCNN_ARM84BF16=OFF -DNCNN_ARM84I8MM=OFF -DNCNN_ARM86SVE=OFF)
-    ;;
-esac
+
+# options: what ncnn-options.txt says for TARGET.
+options() {
+    sed 's/#.*//' "$SETUP_DIR/ncnn-options.txt" | awk -v target="@$TARGET" '
+        /^@/ { on = $1 == "@all" || $1 == target; next }
+        on { for (i = 1; i <= NF; i++) print "-D" $i }'
+}
+
+mapfile -t OPTIONS < <(options)
+# Without the version ncnn reports the day it was built.
+OPTIONS=(-DCMAKE_BUILD_TYPE=Release -DNCNN_VERSION="$NCNN_VERSION" "${OPTIONS[@]}")
+
 PREFIXED='' NAME=current
 if [ "$TARGET" != "$HOST" ]; then
     PREFIXED=$TARGET-linux-gnu- NAME=current-$TARGET
@@ -70,16 +53,6 @@ verify() {
     sum=$(sha256sum "$1" | cut -d' ' -f1)
     [ "$sum" = "$NCNN_SDIST_SHA256" ] ||
         die "$(basename "$1") is refused: its SHA-256 is $sum, pinned is $NCNN_SDIST_SHA256 (versions.env)."
-}
-
-# layers_off SOURCE: one -DWITH_LAYER_x=OFF for each layer that is not wanted;
-# fails on a wanted one that ncnn does not have.
-layers_off() {
-    local all unknown
-    all=$(sed -n 's/^ncnn_add_layer(\([A-Za-z0-9]*\).*/\1/p' "$1/src/CMakeLists.txt" | sort)
-    unknown=$(comm -23 <(echo "$LAYERS") <(echo "$all") | tr '\n' ' ')
-    [ -z "$unknown" ] || die "ncnn-layers.txt names layers that ncnn does not have: $unknown"
-    comm -13 <(echo "$LAYERS") <(echo "$all") | tr '[:upper:]' '[:lower:]' | sed 's/.*/-DWITH_LAYER_&=OFF/'
 }
 
 # percent LOG: of the files to compile. ninja's own [done/all] would begin at a
@@ -112,7 +85,7 @@ make_it() {
     fi
     verify "$sdist"
     tar -C "$WORK" -xf "$sdist"
-    off=$(layers_off "$WORK/$PACKAGE")
+    off=$("$SETUP_DIR/ncnn-layers.sh" "$WORK/$PACKAGE")
     # With clang, cmake quietly builds ncnn single-threaded.
     # shellcheck disable=SC2086 # one word per layer
     run_logged "configuring $PACKAGE" "$LOGS/ncnn-cmake.log" : \

@@ -14,12 +14,17 @@ firmware_fat() {
 firmware_custom() { "$IMAGE_DIR/tryboot/backend.sh" render A >"$1/autoboot.txt"; }
 
 firmware_uboot() {
-    local tree=$1 device
-    cp "$FIRMWARE"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$tree/"
-    cp "$FIRMWARE/usr/lib/u-boot/rpi_arm64/u-boot.bin" "$tree/"
-    cp "$IMAGE_DIR/boot/config.txt" "$tree/"
-    for device in $DEVICE_TREES; do cp "$BASE"/usr/lib/linux-image-*/"$device" "$tree/"; done
-    mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$IMAGE_DIR/boot/boot.cmd" "$tree/boot.scr" >/dev/null
+    # A virtual machine has its boot loader, and its device tree, from elsewhere.
+    [ -z "$DEVICE_TREES" ] || uboot_on_a_pi "$1"
+    mkimage -A arm64 -O linux -T script -C none -n EdgeCam -d "$IMAGE_DIR/boot/boot.cmd" "$1/boot.scr" >/dev/null
+}
+
+uboot_on_a_pi() {
+    local device
+    cp "$FIRMWARE"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$1/"
+    cp "$FIRMWARE/usr/lib/u-boot/rpi_arm64/u-boot.bin" "$1/"
+    cp "$IMAGE_DIR/boot/config.txt" "$1/"
+    for device in $DEVICE_TREES; do cp "$BASE"/usr/lib/linux-image-*/"$device" "$1/"; done
 }
 
 # slot_state FILE: A first, each with its tries.

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Owns the files that repeat the partition layout: each is printed from layout.txt.
 
-usage: render.py rauc COMPATIBLE uboot|custom   RAUC's system.conf
+usage: render.py rauc COMPATIBLE uboot|custom [OLDEST]   RAUC's system.conf; no version before OLDEST is installed
        render.py env                            where fw_setenv finds the slot state
        render.py card FOLDER                    genimage's description of the card; FOLDER has the contents
+       render.py wks NAME=FILE...               wic's description of the same card; FILE is what NAME holds
+       render.py cmdline a|b                    what the kernel of a slot is told where no script tells it
        render.py size NAME                      MiB of a partition
 """
 
@@ -34,15 +36,20 @@ def layout() -> list[Partition]:
     return [Partition(name, int(mib), holds, bool(rest)) for name, mib, holds, *rest in filter(None, lines)]
 
 
-def rauc(compatible: str, bootloader: str) -> str:
+def uuid(number: int) -> str:
+    return f"{DISK[:-12]}{number:012x}"
+
+
+def rauc(compatible: str, bootloader: str, oldest: str = "") -> str:
     backend = "[handlers]\nbootloader-custom-backend=/usr/lib/edgecam/tryboot/backend.sh\n" if bootloader == "custom" else "[handlers]\n"
     attempts = "boot-attempts=3\nboot-attempts-primary=3\n" if bootloader == "uboot" else ""
+    floor = f"min-bundle-version={oldest}\n" if oldest else ""
     text = f"""[system]
 compatible={compatible}
 bootloader={bootloader}
 {attempts}data-directory=/data/rauc
 bundle-formats=verity
-
+{floor}
 [keyring]
 path=/etc/rauc/keyring.pem
 check-purpose=codesign
@@ -80,24 +87,43 @@ def card(folder: str) -> str:
     for number, part in enumerate(layout(), 1):
         kind = 'partition-type = 0xC\n    ' if part.in_mbr else ""
         image = f'image = "{part.name}.img"\n    ' if (Path(folder) / f"{part.name}.img").exists() else ""
-        uuid = f"{DISK[:-12]}{number:012x}"
         text += f"""  partition {part.name} {{
     {image}{kind}size = {part.mib}M
     partition-type-uuid = "{TYPES[part.holds]}"
-    partition-uuid = "{uuid}"
+    partition-uuid = "{uuid(number)}"
   }}
 """
     return text + "}\n"
 
 
+def wks(*contents: str) -> str:
+    files = dict(content.split("=", 1) for content in contents)
+    text = f"bootloader --ptable gpt-hybrid --diskid {DISK}\n"
+    for number, part in enumerate(layout(), 1):
+        source = f'--source rawcopy --sourceparams="file={files[part.name]}"' if part.name in files else "--fstype=none"
+        kind = " --mbr --system-id 0xC" if part.in_mbr else ""
+        text += (f"part {source} --part-name {part.name} --fixed-size {part.mib}M --align 1024{kind} "
+                 f"--part-type {TYPES[part.holds]} --uuid {uuid(number)}\n")
+    return text
+
+
+def cmdline(slot: str) -> str:
+    root = f"root=PARTLABEL=rootfs-{slot} rauc.slot={slot.upper()}"
+    return f"console=tty1 {root} panic=5 systemd.gpt_auto=0 quiet loglevel=4\n"
+
+
 def main() -> None:
     match sys.argv[1:]:
-        case ["rauc", compatible, bootloader]:
-            print(rauc(compatible, bootloader), end="")
+        case ["rauc", compatible, bootloader, *oldest] if len(oldest) < 2:
+            print(rauc(compatible, bootloader, *oldest), end="")
         case ["env"]:
             print(env(), end="")
         case ["card", folder]:
             print(card(folder), end="")
+        case ["wks", *contents]:
+            print(wks(*contents), end="")
+        case ["cmdline", ("a" | "b") as slot]:
+            print(cmdline(slot), end="")
         case ["size", name]:
             print(next(part.mib for part in layout() if part.name == name))
         case _:

@@ -77,6 +77,11 @@ product() {
     for name in edgecamd edgecam-camera edgecam mediamtx; do
         install -m 755 "$CACHE/cross/bin/$name" "$1/usr/bin/$name"
     done
+    overlay "$1"
+}
+
+# overlay ROOT: what is the same in every builder's image.
+overlay() {
     cp -r --no-preserve=all "$IMAGE_DIR/rootfs/." "$1/"
     chmod 755 "$1"/usr/lib/edgecam/{rauc-pre-install,console.sh}
 }
@@ -88,7 +93,7 @@ release() {
     rm -f "$1/etc/os-release"
     cat >"$1/usr/lib/os-release" <<-RELEASE
 		ID=edgecam
-		ID_LIKE=debian
+		ID_LIKE=${ID_LIKE-debian}
 		NAME=EdgeCam
 		PRETTY_NAME="EdgeCam $VERSION"
 		VERSION="$VERSION"
@@ -103,7 +108,7 @@ release() {
 
 updates() {
     mkdir -p "$1/etc/rauc"
-    "$IMAGE_DIR/build/render.py" rauc "$COMPATIBLE" "$BOOTLOADER" >"$1/etc/rauc/system.conf"
+    "$IMAGE_DIR/build/render.py" rauc "$COMPATIBLE" "$BOOTLOADER" ${OLDEST:+"$OLDEST"} >"$1/etc/rauc/system.conf"
     if [ "$BOOTLOADER" = custom ]; then
         install -D -m 755 "$IMAGE_DIR/tryboot/backend.sh" "$1/usr/lib/edgecam/tryboot/backend.sh"
         install -m 644 "$IMAGE_DIR/tryboot/slots" "$1/usr/lib/edgecam/tryboot/slots"
@@ -111,6 +116,15 @@ updates() {
         "$IMAGE_DIR/build/render.py" env >"$1/etc/fw_env.config"
     fi
     install -m 644 "$keyring" "$1/etc/rauc/keyring.pem"
+}
+
+# finish ROOT: what it says and starts, and where things are mounted, whatever packages it is made of.
+finish() {
+    services "$1"
+    release "$1"
+    updates "$1"
+    mkdir -p "$1"/{data,dev,proc,sys,run,tmp,var,srv,boot,mnt}
+    : >"$1/etc/machine-id"
 }
 
 # make_root ROOT: the whole tree.
@@ -122,12 +136,9 @@ make_root() {
         "$root"/etc/systemd/system/* "$root"/etc/{issue,issue.net,motd}
     product "$root"
     users "$root"
-    services "$root"
     caches "$root"
-    release "$root"
-    updates "$root"
-    mkdir -p "$root"/{data,dev,proc,sys,run,tmp,var,srv,boot,mnt} "$root/usr/share/edgecam"
-    : >"$root/etc/machine-id"
+    finish "$root"
+    mkdir -p "$root/usr/share/edgecam"
     mv "$root/.packages" "$root/usr/share/edgecam/packages.txt"
     find "$root" -depth -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }

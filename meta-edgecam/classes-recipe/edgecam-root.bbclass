@@ -1,0 +1,18 @@
+# Owns how the root of an image becomes EdgeCam's: the overlay of ota/image goes over the packages' files, its
+# preset says what starts, and the whole is packed as ota/image packs it.
+inherit edgecam-part
+
+DEPENDS += "systemd-systemctl-native squashfs-tools-native"
+EDGECAM_PART_TASKS = "do_rootfs do_image_slot"
+
+# What packages start by themselves is not asked; overlay and preset come last.
+edgecam_own_root() {
+    rm -rf ${IMAGE_ROOTFS}${sysconfdir}/systemd/system/* ${IMAGE_ROOTFS}/boot ${IMAGE_ROOTFS}${sysconfdir}/issue*
+    edgecam_part overlay ${IMAGE_ROOTFS}
+    edgecam_part finish ${IMAGE_ROOTFS}
+}
+ROOTFS_POSTPROCESS_COMMAND:append = " edgecam_own_root"
+
+IMAGE_TYPES += "slot"
+IMAGE_CMD:slot = "edgecam_part squash ${IMAGE_ROOTFS} ${IMGDEPLOYDIR}/${IMAGE_NAME}.slot"
+do_image_slot[depends] += "squashfs-tools-native:do_populate_sysroot"

@@ -1,0 +1,3 @@
+"""Owns what the layer's recipes call in Python."""
+
+BBIMPORTS = ["project"]

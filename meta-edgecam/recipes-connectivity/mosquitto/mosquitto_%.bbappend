@@ -1,0 +1,2 @@
+# MQTT over TCP and TLS: what the daemon configures.
+PACKAGECONFIG:edgecam = "ssl"

@@ -1,0 +1,17 @@
+# Owns the image: what is in its root beside the overlay of ota/image, and in which forms it is handed out.
+SUMMARY = "EdgeCam, read-only, with two slots"
+LICENSE = "Apache-2.0 | MIT"
+
+IMAGE_INSTALL = "packagegroup-edgecam"
+IMAGE_INSTALL:append:edgecam-debug = " packagegroup-edgecam-debug"
+IMAGE_FEATURES = "read-only-rootfs"
+# Presets and configuration are ota/image's; nothing is installed because it might be nice to have.
+NO_RECOMMENDATIONS = "1"
+PACKAGE_EXCLUDE = "rauc-mark-good rauc-conf"
+IMAGE_NAME_SUFFIX = ""
+IMAGE_CLASSES = ""
+
+inherit image edgecam-root edgecam-card
+
+# What a partition holds as a whole, and the card.
+IMAGE_FSTYPES = "slot wic.zst wic.bmap"

@@ -1,0 +1,1 @@
+PACKAGECONFIG:edgecam = "${GSTREAMER_ORC} x264"

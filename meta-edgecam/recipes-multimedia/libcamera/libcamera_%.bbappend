@@ -1,0 +1,2 @@
+# The GStreamer element.
+PACKAGECONFIG:append:edgecam = " gst"
