@@ -1,55 +1,111 @@
 #!/usr/bin/env bash
-# Owns the checks of the layer that need the other layers (layers.sh fetches them) and compile nothing: what bitbake
-# makes of every recipe, that all dependencies of image and update have a provider, that the tasks of the firmware
-# can be ordered, and that appends took hold. Without a network.
+# Owns the checks of the layer that need the other layers (layers.sh fetches them) and compile nothing: that
+# bitbake parses every recipe, that image and update have a provider for each dependency, that their tasks can be
+# ordered, that appends took hold. Without a network.
 #
-# usage: yocto-check.sh LAYERS [MACHINE...]   (raspberrypi4-64 raspberrypi5 qemuarm64)
+# usage: yocto-check.sh LAYERS [MACHINE...]   (all of kas/machine)
 #
-# Recipes that nothing here comes near are masked. EDGECAM_BITBAKE names the build folder (LAYERS/../yocto-check);
+# Recipes that nothing here comes near are masked. EDGECAM_BITBAKE names the build folder (LAYERS/../yocto-check).
 # bitbake refuses to be root: as root it runs as the owner of that folder, or as user 1000.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 [ $# -ge 1 ] || { sed -n 's/^# \(usage\)/\1/p' "$0" >&2; exit 2; }
+[ -d "$1/openembedded-core/meta" ] || { echo "yocto-check: $1 has no openembedded-core; meta-edgecam/layers.sh $1 fetches the layers" >&2; exit 2; }
 LAYERS=$(cd "$1" && pwd); shift
-MACHINES=("${@:-raspberrypi4-64}")
-[ $# -gt 0 ] || MACHINES=(raspberrypi4-64 raspberrypi5 qemuarm64)
+MACHINES=("$@")
+if [ $# -eq 0 ]; then mapfile -t MACHINES < <(cd "$HERE/kas/machine" && printf '%s\n' ./*.yml | sed 's#\./##; s/\.yml$//'); fi
 BUILD=${EDGECAM_BITBAKE:-$LAYERS/../yocto-check}
-
-as_user=()
 mkdir -p "$BUILD/conf"
-if [ "$(id -u)" = 0 ]; then
-    owner=$(stat -c %u "$BUILD")
-    if [ "$owner" = 0 ]; then owner=1000; fi
-    as_user=(setpriv --reuid="$owner" --regid="$owner" --clear-groups env HOME="$BUILD")
-fi
+BUILD=$(cd "$BUILD" && pwd)
+TARGETS=(edgecam-image edgecam-bundle)
+failed=()
 
-layers() {
-    echo "BBLAYERS = \"$(printf '%s ' "$LAYERS"/openembedded-core/meta "$LAYERS"/meta-openembedded/meta-{oe,python,networking,filesystems,multimedia} "$LAYERS"/meta-{raspberrypi,rauc} "$HERE")\""
-}
-
-local_conf() {
-    cat <<'CONF'
+configure() {
+    printf 'BBLAYERS = "%s"\n' "$(printf '%s ' "$LAYERS/openembedded-core/meta" \
+        "$LAYERS"/meta-openembedded/meta-{oe,python,networking,filesystems,multimedia} \
+        "$LAYERS/meta-raspberrypi" "$LAYERS/meta-rauc" "$HERE")" >"$BUILD/conf/bblayers.conf"
+    cat >"$BUILD/conf/local.conf" <<'CONF'
 CONF_VERSION = "2"
 DISTRO = "edgecam"
-MACHINE ??= "qemuarm64"
-EDGECAM_FEATURES ??= ""
-BB_NUMBER_THREADS = "2"
 BB_NUMBER_PARSE_THREADS = "2"
 BB_NO_NETWORK = "1"
 CONNECTIVITY_CHECK_URIS = ""
 INHERIT:remove = "uninative"
-BB_ENV_PASSTHROUGH_ADDITIONS = "EDGECAM_FEATURES"
-BBMASK = "/meta-openembedded/(?!.*/(libcamera|mosquitto|cjson|uthash|openh264|tcpdump|v4l-utils|libyaml|libconfuse|genimage)_)"
+BBMASK = "/meta-openembedded/(?!.*/(libcamera|mosquitto|cjson|uthash|openh264|tcpdump|libpcap|v4l-utils|libyaml|nlohmann-json)_)"
 BBMASK += "/openembedded-core/meta/recipes-(sato|rt)/"
 BBMASK += "/meta-raspberrypi/dynamic-layers/(?!.*(libcamera|libpisp))"
+# Layers of which the mask leaves nothing are no news.
+BBFILE_PATTERN_IGNORE_EMPTY_meta-python = "1"
+BBFILE_PATTERN_IGNORE_EMPTY_filesystems-layer = "1"
 CONF
 }
 
-run() { (cd "$BUILD" && "${as_user[@]}" env BBPATH="$BUILD" BB_ENV_PASSTHROUGH_ADDITIONS="MACHINE EDGECAM_FEATURES" \
-    PATH="$LAYERS/openembedded-core/scripts:$LAYERS/bitbake/bin:$PATH" PYTHONPATH="$LAYERS/bitbake/lib" "$@"); }
+# bitbake COMMAND...: with the machine and features of the environment, never as root.
+in_bitbake() {
+    local prefix=() owner
+    if [ "$(id -u)" = 0 ]; then
+        owner=$(stat -c %u "$BUILD")
+        [ "$owner" != 0 ] || owner=1000
+        chown -R "$owner:$owner" "$BUILD/conf" "$BUILD"
+        prefix=(setpriv --reuid="$owner" --regid="$owner" --clear-groups)
+    fi
+    (cd "$BUILD" && "${prefix[@]}" env HOME="$BUILD" LC_ALL=en_US.UTF-8 BBPATH="$BUILD" \
+        BB_ENV_PASSTHROUGH_ADDITIONS="MACHINE EDGECAM_FEATURES" \
+        PATH="$LAYERS/openembedded-core/scripts:$LAYERS/bitbake/bin:$PATH" "$@")
+}
 
-layers >"$BUILD/conf/bblayers.conf"
-local_conf >"$BUILD/conf/local.conf"
-[ -z "${as_user[*]}" ] || chown -R "$owner:$owner" "$BUILD"
-"${RUN_ONLY[@]:-run}" true
+# step WHAT COMMAND...: errors and warnings fail it.
+step() {
+    local what="$MACHINE${EDGECAM_FEATURES:+ ($EDGECAM_FEATURES)}: $1" log start=$SECONDS; shift
+    log=$BUILD/$(tr -c 'a-z0-9\n' - <<<"$what").log
+    if in_bitbake "$@" >"$log" 2>&1 && ! grep -qE '^(ERROR|WARNING):' "$log"; then
+        echo "$what: ok, $((SECONDS - start)) s"
+    else
+        echo "$what: FAILED"
+        grep -E '^(ERROR|WARNING)|was skipped|Missing or' "$log" | head -n 20 | sed 's/^/  /' || tail -n 20 "$log"
+        failed+=("$what")
+    fi
+}
+
+# value RECIPE VARIABLE
+value() { in_bitbake bitbake-getvar -q --value -r "$1" "$2" 2>/dev/null; }
+
+# expect RECIPE VARIABLE WORD...: VARIABLE holds each WORD; of one that begins with `!` nothing.
+expect() {
+    local recipe=$1 variable=$2 text word; shift 2
+    text=" $(value "$recipe" "$variable" | tr -s '[:space:]' ' ') "
+    for word in "$@"; do
+        if [[ $word == !* && $text != *" ${word#!} "* || $word != !* && $text == *" $word "* ]]; then continue; fi
+        echo "$MACHINE: $variable of $recipe is not as expected ($word):$text"
+        failed+=("$MACHINE: $recipe $variable")
+    done
+}
+
+appends() {
+    local kernel=linux-raspberrypi
+    [ "$MACHINE" != qemuarm64 ] || kernel=linux-yocto
+    expect "$kernel" SRC_URI file://edgecam.cfg
+    expect systemd PACKAGECONFIG repart networkd resolved !logind
+    expect busybox SRC_URI file://edgecam.cfg
+    expect rauc PACKAGECONFIG service streaming nocreate
+    expect libcamera PACKAGECONFIG gst
+    expect gstreamer1.0-plugins-base PACKAGECONFIG !pango !opengl
+    expect gstreamer1.0-plugins-good PACKAGECONFIG v4l2 jpeg !cairo !taglib !lame
+    expect gstreamer1.0-plugins-bad PACKAGECONFIG openh264 v4l2codecs !rsvg !faad
+    expect gstreamer1.0-plugins-ugly PACKAGECONFIG x264
+    expect mosquitto PACKAGECONFIG ssl !websockets
+    expect edgecam-image IMAGE_FEATURES read-only-rootfs !empty-root-password !allow-root-login
+    echo "$MACHINE: appends looked at"
+}
+
+configure
+export MACHINE EDGECAM_FEATURES=''
+for MACHINE in "${MACHINES[@]}"; do
+    step parse bitbake -p
+    step providers bitbake -g "${TARGETS[@]}"
+    step tasks bitbake -n "${TARGETS[@]}"
+    appends
+done
+EDGECAM_FEATURES=debug step providers bitbake -g "${TARGETS[@]}"
+[ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2; exit 1; }

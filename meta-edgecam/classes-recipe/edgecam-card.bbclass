@@ -1,7 +1,7 @@
 # Owns the card: its partitions are ota/image's, as wic wants them told (files/wic/edgecam.wks.in).
 WKS_FILE = "edgecam.wks.in"
-# What chooses the slot is in the parts.
-WKS_FILE_DEPENDS_BOOTLOADERS = ""
+# The partitions come as whole files: no boot loader, and no tool that makes file systems.
+WKS_FILE_DEPENDS = "bmaptool-native"
 IMAGE_TYPEDEP:wic = "slot"
 do_image_wic[depends] += "edgecam-boot:do_deploy edgecam-card:do_deploy"
 
@@ -9,5 +9,5 @@ EDGECAM_CARD = "${@edgecam.project.render(d, 'wks', \
     d.expand('firmware=${DEPLOY_DIR_IMAGE}/edgecam-${MACHINE}-firmware.vfat'), \
     d.expand('env=${DEPLOY_DIR_IMAGE}/edgecam-${MACHINE}-env.img'), \
     d.expand('boot-a=${DEPLOY_DIR_IMAGE}/edgecam-boot-${MACHINE}.vfat'), \
-    d.expand('rootfs-a=${IMGDEPLOYDIR}/${IMAGE_NAME}.slot'), \
+    d.expand('rootfs-a=${IMGDEPLOYDIR}/${IMAGE_LINK_NAME}.slot'), \
     d.expand('data=${DEPLOY_DIR_IMAGE}/edgecam-${MACHINE}-data.ext4'))}"

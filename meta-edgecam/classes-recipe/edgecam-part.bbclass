@@ -18,8 +18,9 @@ EDGECAM_DEVICE_TREES = "${@' '.join(tree for tree in (d.getVar('KERNEL_DEVICETRE
     if tree.endswith('.dtb') and not tree.startswith('overlays/'))}"
 
 EDGECAM_PART_TASKS ?= ""
+EDGECAM_PART_DIGEST = "${@edgecam.project.digest(d)}"
 python () {
     for task in d.getVar("EDGECAM_PART_TASKS").split():
-        for path in ("${EDGECAM_IMAGE}", "${EDGECAM_ROOT}/ota/keys.sh", "${EDGECAM_LAYER}/scripts/part.sh"):
-            d.appendVarFlag(task, "file-checksums", f" {d.expand(path)}:True")
+        d.appendVarFlag(task, "vardeps", " EDGECAM_PART_DIGEST")
+        d.appendVarFlag(task, "file-checksums", d.expand(" ${EDGECAM_LAYER}/scripts/part.sh:True"))
 }

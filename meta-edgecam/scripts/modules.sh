@@ -27,7 +27,7 @@ echo >"$WORK/source/internal/staticsources/rpicamera/mtxrpicam_64/README"
 
 sum() { sha256sum "$1" | cut -d' ' -f1; }
 # plain TEXT: capital letters as they are; the proxy writes !x.
-plain() { sed 's/!\(.\)/\U\1/g' <<<"$1"; }
+plain() { printf '%s\n' "$1" | sed 's/!\(.\)/\U\1/g'; }
 
 echo "# Generated with Go by meta-edgecam/scripts/modules.sh; \`make yocto-lists\` makes it anew."
 echo "SRC_URI[mediamtx.sha256sum] = \"$(sum "$DOWNLOADS/$MODULE/@v/v$MEDIAMTX_VERSION.zip")\""
@@ -35,7 +35,7 @@ hls=$(tr -d 'v[:space:]' <"$WORK/source/internal/servers/hls/hlsjsdownloader/VER
 (cd "$WORK" && npm pack --silent "hls.js@$hls" >/dev/null)
 echo "HLSJS_VERSION = \"$hls\""
 echo "SRC_URI[hlsjs.sha256sum] = \"$(sum "$WORK/hls.js-$hls.tgz")\""
-echo 'SRC_URI += " \'
+echo "SRC_URI += \" \\"
 (cd "$DOWNLOADS" && find . -name '*.zip' -o -name '*.mod') | LC_ALL=C sort | while read -r file; do
     path=$(plain "${file#./}")
     module=${path%/@v/*} version=${path##*/@v/}

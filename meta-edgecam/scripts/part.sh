@@ -6,7 +6,8 @@
 # usage: part.sh FUNCTION ARGUMENT...
 set -euo pipefail
 IMAGE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../ota/image" && pwd)
-export EDGECAM_CACHE=$WORK/cache
+# bitbake has no nproc, and nothing here is compiled.
+export EDGECAM_CACHE=$WORK/cache EDGECAM_JOBS=1
 # shellcheck source=../../firmware/setup/lib.sh
 . "$IMAGE_DIR/../../firmware/setup/lib.sh"
 for part in root slot card; do

@@ -2,6 +2,8 @@
 the state of its repository. Nothing of it is written down in the layer a second time.
 """
 
+import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -89,6 +91,21 @@ def render(d: Any, *arguments: str) -> str:
     _text(d, IMAGE / "build/render.py")
     command = [sys.executable, str(IMAGE / "build/render.py"), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def digest(d: Any) -> str:
+    """The sum of the image builder: of all its files, and of where its links lead."""
+    import bb.parse
+
+    whole = hashlib.sha256()
+    for path in sorted([*IMAGE.rglob("*"), IMAGE.parent / "keys.sh"]):
+        whole.update(str(path.relative_to(ROOT)).encode())
+        if path.is_symlink():
+            whole.update(os.readlink(path).encode())
+        else:
+            bb.parse.mark_dependency(d, str(path))
+            whole.update(path.read_bytes() if path.is_file() else b"")
+    return whole.hexdigest()
 
 
 def _git(*arguments: str) -> str:

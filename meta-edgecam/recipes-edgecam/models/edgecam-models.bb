@@ -12,7 +12,7 @@ EDGECAM_MODELS ?= "nanodet-plus-m_320"
 
 python () {
     for file, (address, sha256) in edgecam.project.models(d, d.getVar("EDGECAM_MODELS")).items():
-        d.appendVar("SRC_URI", f" {address};name={file}")
+        d.appendVar("SRC_URI", f" {address};name={file};downloadfilename={file}")
         d.setVarFlag("SRC_URI", f"{file}.sha256sum", sha256)
 }
 

@@ -100,10 +100,13 @@ def wks(*contents: str) -> str:
     files = dict(content.split("=", 1) for content in contents)
     text = f"bootloader --ptable gpt-hybrid --diskid {DISK}\n"
     for number, part in enumerate(layout(), 1):
-        source = f'--source rawcopy --sourceparams="file={files[part.name]}"' if part.name in files else "--fstype=none"
-        kind = " --mbr --system-id 0xC" if part.in_mbr else ""
-        text += (f"part {source} --part-name {part.name} --fixed-size {part.mib}M --align 1024{kind} "
-                 f"--part-type {TYPES[part.holds]} --uuid {uuid(number)}\n")
+        if part.name in files:
+            source = f'--source rawcopy --sourceparams="file={files[part.name]}"'
+        else:
+            # The MBR's type follows from the file system: an empty one, where it is in there.
+            source = f"--fstype vfat --fsuuid {SIGNATURE}" if part.in_mbr else "--fstype none"
+        text += (f"part {source} --part-name {part.name} --fixed-size {part.mib}M --align 1024"
+                 f"{' --mbr' if part.in_mbr else ''} --part-type {TYPES[part.holds]} --uuid {uuid(number)}\n")
     return text
 
 

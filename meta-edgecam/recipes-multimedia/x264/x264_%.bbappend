@@ -1,0 +1,2 @@
+# The library alone: ffmpeg would be for its command line tool.
+PACKAGECONFIG:edgecam = ""
