@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross arm-test image kernel-test ota-test ota-proofs power-cuts clean
+.PHONY: help setup run model test lint bench accuracy demo-model fuzz fuzz-api openapi cross arm-test image kernel-test ota-test ota-proofs power-cuts yocto-check yocto-lists clean
 
 # All products live in one cache that every clone shares.
 CACHE := $(or $(EDGECAM_CACHE),$(HOME)/.cache/edgecam)
@@ -22,7 +22,7 @@ endif
 LOCKED := $(if $(CI),--locked)
 
 help: ## what there is to do
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 setup: ## all set-up and nothing else (the others do what they need of it)
 	@firmware/setup/setup.sh all
@@ -89,6 +89,14 @@ ota-proofs: ## every promise of the image, in QEMU: an hour or more
 
 power-cuts: ## cut the power at random moments of updates; N=200
 	@ota/e2e/run.sh cuts $(or $(N),10)
+
+yocto-check: ## what bitbake says of the layer; LAYERS=folder with the layers it builds on (meta-edgecam/layers.sh fetches them)
+	@meta-edgecam/yocto-check.sh "$(or $(LAYERS),$(error LAYERS is not set: meta-edgecam/layers.sh FOLDER fetches the layers))" $(MACHINES)
+
+yocto-lists: ## write the layer's lists of crates and Go modules anew
+	@for list in edgecam/edgecam-crates:crates.py mediamtx/mediamtx-modules:modules.sh; do \
+	    file=meta-edgecam/recipes-edgecam/$${list%:*}.inc; \
+	    meta-edgecam/scripts/$${list#*:} > $$file.new && mv $$file.new $$file || exit 1; done
 
 clean: ## forget compiled Rust code, which all clones share (ncnn and MediaMTX stay)
 	@cargo clean

@@ -3,7 +3,8 @@
 # and the end names those that did.
 #
 # usage: check.sh lint   formatting, clippy, dependencies, scripts
-#        check.sh all    that, the tests of set-up and of scripts of the image, cargo test, and fuzzing for seconds
+#        check.sh all    that, the tests of set-up, of scripts of the image and of the Yocto layer, cargo test, and
+#                        fuzzing for seconds
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -81,6 +82,7 @@ all)
     check_shown set-up "$SETUP_DIR/tests/setup-test.sh"
     check_shown tryboot ota/image/tryboot/test.sh
     check_shown keys ota/keys-test.sh
+    check_shown yocto meta-edgecam/check.sh
     check build build
     check_shown tests tests
     check_shown fuzz "$SETUP_DIR/fuzz.sh" 5

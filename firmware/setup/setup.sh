@@ -5,7 +5,7 @@
 #
 # usage: setup.sh run        what `make run` needs
 #        setup.sh test       that, and what `make test` and `make bench` need, schemathesis and web's packages
-#                            among it; pycocotools if it can be had, where the pictures are that it judges
+#                            and what looks at the Yocto layer among it; pycocotools if it can be had, where the pictures are that it judges
 #        setup.sh accuracy   what `make run` needs, and pycocotools
 #        setup.sh train      what `make demo-model` needs: PyTorch and pnnx
 #        setup.sh all        everything but train, MediaMTX also when it failed a moment ago
@@ -20,10 +20,10 @@ retry=()
 
 case ${1:-} in
 run) steps=(toolchains packages ncnn mediamtx) level=run ;;
-test) steps=(toolchains packages ncnn mediamtx cargo-deny contract web) level=test ;;
+test) steps=(toolchains packages ncnn mediamtx cargo-deny contract web yocto) level=test ;;
 accuracy) steps=(toolchains packages ncnn accuracy) level=run ;;
 train) steps=(toolchains packages ncnn train) level=run ;;
-all) steps=(toolchains packages ncnn mediamtx cargo-deny contract web accuracy) level=test retry=(--retry) ;;
+all) steps=(toolchains packages ncnn mediamtx cargo-deny contract web yocto accuracy) level=test retry=(--retry) ;;
 *) sed -n 's/^# \(usage\|  *setup\.sh\)/\1/p' "$0" >&2; exit 2 ;;
 esac
 
@@ -39,6 +39,7 @@ for step in "${steps[@]}"; do
     accuracy) "$SETUP_DIR/accuracy.sh" || [ "$1" = test ] ;;
     contract) "$SETUP_DIR/contract.sh" ;;
     web) "$SETUP_DIR/web.sh" ;;
+    yocto) "$SETUP_DIR/yocto.sh" ;;
     train) "$SETUP_DIR/train.sh" ;;
     esac
 done

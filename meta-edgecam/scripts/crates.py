@@ -14,7 +14,7 @@ def main() -> None:
     lock = tomllib.loads((Path(__file__).resolve().parents[2] / "Cargo.lock").read_text())
     crates = [(p["name"], p["version"], p["checksum"]) for p in lock["package"] if p.get("source") == REGISTRY]
     print("# Generated from Cargo.lock by meta-edgecam/scripts/crates.py; `make yocto-lists` makes it anew.")
-    print('SRC_URI += " \\')
+    print('SRC_URI += "\\')
     for name, version, _ in crates:
         print(f"    crate://crates.io/{name}/{version} \\")
     print('"\n')

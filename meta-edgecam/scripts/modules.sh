@@ -33,9 +33,10 @@ echo "# Generated with Go by meta-edgecam/scripts/modules.sh; \`make yocto-lists
 echo "SRC_URI[mediamtx.sha256sum] = \"$(sum "$DOWNLOADS/$MODULE/@v/v$MEDIAMTX_VERSION.zip")\""
 hls=$(tr -d 'v[:space:]' <"$WORK/source/internal/servers/hls/hlsjsdownloader/VERSION")
 (cd "$WORK" && npm pack --silent "hls.js@$hls" >/dev/null)
+echo "MEDIAMTX_LISTED = \"$MEDIAMTX_VERSION\""
 echo "HLSJS_VERSION = \"$hls\""
 echo "SRC_URI[hlsjs.sha256sum] = \"$(sum "$WORK/hls.js-$hls.tgz")\""
-echo "SRC_URI += \" \\"
+echo "SRC_URI += \"\\"
 (cd "$DOWNLOADS" && find . -name '*.zip' -o -name '*.mod') | LC_ALL=C sort | while read -r file; do
     path=$(plain "${file#./}")
     module=${path%/@v/*} version=${path##*/@v/}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Owns the step from bitbake to the image builder: runs one function of ota/image/build, whose work it is to know
 # what a root, a slot and a card look like. What they would ask of image.sh and keys.sh comes from the environment
-# of the task (classes-recipe/edgecam-part.bbclass).
+# of the task (classes-recipe/edgecam_part.bbclass).
 #
 # usage: part.sh FUNCTION ARGUMENT...
 set -euo pipefail

@@ -1,8 +1,10 @@
 # Owns the boot partition of a slot: kernel, initramfs, device trees, and on a Pi what its boot loader reads.
 SUMMARY = "Boot partition of an EdgeCam slot"
+HOMEPAGE = "https://github.com/edgecam/edgecam"
+SECTION = "bsp"
 LICENSE = "Apache-2.0 | MIT"
 
-inherit nopackages deploy edgecam-part
+inherit nopackages deploy edgecam_part
 
 INHIBIT_DEFAULT_DEPS = "1"
 DEPENDS += "dosfstools-native mtools-native"

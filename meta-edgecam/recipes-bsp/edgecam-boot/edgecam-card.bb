@@ -1,11 +1,13 @@
 # Owns what a card has beside its slots: the boot loader's partition, the first state of the slots, empty data.
 SUMMARY = "First contents of an EdgeCam card"
+HOMEPAGE = "https://github.com/edgecam/edgecam"
+SECTION = "bsp"
 LICENSE = "Apache-2.0 | MIT"
 
-inherit nopackages deploy edgecam-part
+inherit nopackages deploy edgecam_part
 
 INHIBIT_DEFAULT_DEPS = "1"
-DEPENDS += "dosfstools-native mtools-native e2fsprogs-native u-boot-tools-native"
+DEPENDS += "dosfstools-native e2fsprogs-native mtools-native u-boot-tools-native"
 PACKAGE_ARCH = "${MACHINE_ARCH}"
 
 EDGECAM_PART_TASKS = "do_compile"

@@ -1,5 +1,7 @@
 # Owns the update: a signed RAUC bundle with the root and the boot partition of a slot.
 SUMMARY = "EdgeCam update"
+HOMEPAGE = "https://github.com/edgecam/edgecam"
+SECTION = "base"
 LICENSE = "Apache-2.0 | MIT"
 
 inherit bundle
@@ -25,7 +27,7 @@ RAUC_CERT_FILE = "${@d.getVar('EDGECAM_OTA_CERT') or d.expand('${EDGECAM_KEYS}/o
 RAUC_KEY_FILE = "${@d.getVar('EDGECAM_OTA_KEY') or d.expand('${EDGECAM_KEYS}/ota-keys/signer.key.pem')}"
 RAUC_KEYRING_FILE = "${@d.getVar('EDGECAM_OTA_KEYRING') or d.expand('${EDGECAM_KEYS}/ota-keys/ca.cert.pem')}"
 BUNDLE_ARGS = "--keyring=${RAUC_KEYRING_FILE} --mksquashfs-args='-comp zstd -Xcompression-level 3 -b 64K'"
-BUNDLE_ARGS:append = "${@' --intermediate=' + d.getVar('EDGECAM_OTA_INTERMEDIATE') if d.getVar('EDGECAM_OTA_INTERMEDIATE') else ''}"
+BUNDLE_ARGS:append = " ${@'--intermediate=' + d.getVar('EDGECAM_OTA_INTERMEDIATE') if d.getVar('EDGECAM_OTA_INTERMEDIATE') else ''}"
 
 # ota/keys.sh refuses what devices would refuse later; without keys of production it makes those of development.
 DEPENDS += "openssl-native"

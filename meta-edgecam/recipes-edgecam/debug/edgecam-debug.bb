@@ -1,9 +1,13 @@
 # Owns the way into an image with the feature `debug`: a shell of root on the console without a question, and SSH
 # for the keys in EDGECAM_DEBUG_KEYS. There is no password, and none is asked for.
 SUMMARY = "A shell on the console, and SSH with a key"
+HOMEPAGE = "https://github.com/edgecam/edgecam"
+SECTION = "devel"
 LICENSE = "Apache-2.0 | MIT"
-LIC_FILES_CHKSUM = "file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302 \
-    file://${COMMON_LICENSE_DIR}/Apache-2.0;md5=89aea4e17d99a7cacdbeed46a0096b10"
+LIC_FILES_CHKSUM = "\
+    file://${COMMON_LICENSE_DIR}/Apache-2.0;md5=89aea4e17d99a7cacdbeed46a0096b10 \
+    file://${COMMON_LICENSE_DIR}/MIT;md5=0835ade698e0bcf8506ecda2f7b4f302 \
+"
 
 # A file as ~/.ssh/authorized_keys is. Without one nobody comes in over the network.
 EDGECAM_DEBUG_KEYS ??= ""

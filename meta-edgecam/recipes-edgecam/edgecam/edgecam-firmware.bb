@@ -5,21 +5,34 @@ SECTION = "multimedia"
 LICENSE = "Apache-2.0 | MIT"
 LIC_FILES_CHKSUM = "file://LICENSE-APACHE;md5=3b83ef96387f14655fc854ddc3c6bd57 file://LICENSE-MIT;md5=bd9b61149c9595cc876da385baf9ba0e"
 
+DEPENDS = "gstreamer1.0 gstreamer1.0-plugins-base ncnn"
 PV = "${@edgecam.project.version(d)}"
 
 # What cargo reads of the workspace, and nothing beside it: a changed document builds nothing anew.
+# nooelint: oelint.vars.fileextrapaths,oelint.vars.outofcontext
 FILESEXTRAPATHS:prepend := "${EDGECAM_ROOT}:"
-SRC_URI = "${@' '.join('file://%s;subdir=edgecam' % part for part in '${PARTS}'.split())}"
-PARTS = "Cargo.toml Cargo.lock LICENSE-APACHE LICENSE-MIT api \
-    firmware/Cargo.toml firmware/benches firmware/config firmware/crates firmware/fuzz firmware/models firmware/src \
-    ota/Cargo.toml ota/src ota/e2e"
+SRC_URI = "\
+    file://Cargo.lock;subdir=edgecam \
+    file://Cargo.toml;subdir=edgecam \
+    file://LICENSE-APACHE;subdir=edgecam \
+    file://LICENSE-MIT;subdir=edgecam \
+    file://api;subdir=edgecam \
+    file://firmware/Cargo.toml;subdir=edgecam \
+    file://firmware/benches;subdir=edgecam \
+    file://firmware/config;subdir=edgecam \
+    file://firmware/crates;subdir=edgecam \
+    file://firmware/fuzz;subdir=edgecam \
+    file://firmware/models;subdir=edgecam \
+    file://firmware/src;subdir=edgecam \
+    file://ota/Cargo.toml;subdir=edgecam \
+    file://ota/e2e;subdir=edgecam \
+    file://ota/src;subdir=edgecam \
+"
 require edgecam-crates.inc
 
 S = "${UNPACKDIR}/edgecam"
 
 inherit cargo pkgconfig useradd
-
-DEPENDS += "ncnn gstreamer1.0 gstreamer1.0-plugins-base"
 
 # Looked at by the build of the crate ncnn.
 export EDGECAM_NCNN_DIR = "${STAGING_DIR_TARGET}${prefix}"

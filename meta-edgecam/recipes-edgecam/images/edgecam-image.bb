@@ -1,5 +1,6 @@
 # Owns the image: what is in its root beside the overlay of ota/image, and in which forms it is handed out.
 SUMMARY = "EdgeCam, read-only, with two slots"
+SECTION = "base"
 LICENSE = "Apache-2.0 | MIT"
 
 IMAGE_INSTALL = "packagegroup-edgecam"
@@ -11,7 +12,7 @@ PACKAGE_EXCLUDE = "rauc-mark-good rauc-conf"
 IMAGE_NAME_SUFFIX = ""
 IMAGE_CLASSES = ""
 
-inherit image edgecam-root edgecam-card
+inherit image edgecam_root edgecam_card
 
 # What a partition holds as a whole, and the card.
 IMAGE_FSTYPES = "slot wic.zst wic.bmap"

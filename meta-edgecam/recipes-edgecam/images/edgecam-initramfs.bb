@@ -1,5 +1,6 @@
 # Owns the initramfs: ota/image's, with this distribution's programs in it.
 SUMMARY = "What finds the root and the data of an EdgeCam device"
+SECTION = "base"
 LICENSE = "Apache-2.0 | MIT"
 
 PACKAGE_INSTALL = "busybox e2fsprogs-e2fsck"
@@ -12,7 +13,7 @@ IMAGE_NAME_SUFFIX = ""
 IMAGE_FSTYPES = "initrd"
 IMAGE_CLASSES = ""
 
-inherit image edgecam-part
+inherit image edgecam_part
 
 do_rootfs[depends] += "kmod-native:do_populate_sysroot virtual/kernel:do_packagedata"
 EDGECAM_PART_TASKS = "do_rootfs do_image_initrd"
@@ -30,4 +31,5 @@ edgecam_own() {
 ROOTFS_POSTPROCESS_COMMAND:append = " edgecam_own"
 
 IMAGE_TYPES += "initrd"
+# nooelint: oelint.vars.specific
 IMAGE_CMD:initrd = "edgecam_part initramfs_pack ${IMAGE_ROOTFS} ${IMGDEPLOYDIR}/${IMAGE_NAME}.initrd"

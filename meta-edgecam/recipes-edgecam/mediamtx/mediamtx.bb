@@ -8,9 +8,9 @@ LICENSE = "MIT & Apache-2.0 & BSD-2-Clause & BSD-3-Clause & MPL-2.0"
 LIC_FILES_CHKSUM = "file://${GO_WORKDIR}/LICENSE;md5=77fd2623bd5398430be5ce60489c2e81"
 
 PV = "${@edgecam.project.pinned(d, 'MEDIAMTX_VERSION')}"
-SRC_URI = " \
+SRC_URI = "\
     https://proxy.golang.org/github.com/bluenviron/mediamtx/@v/v${PV}.zip;name=mediamtx;downloadfilename=mediamtx-${PV}.zip;subdir=src \
-    https://registry.npmjs.org/hls.js/-/hls.js-${HLSJS_VERSION}.tgz;name=hlsjs;subdir=hlsjs \
+    https://registry.npmjs.org/hls.js/-/hls.js-${HLSJS_VERSION}.tgz;name=hlsjs;downloadfilename=mediamtx-${PV}-hls.js.tgz;subdir=hlsjs \
 "
 require mediamtx-modules.inc
 

@@ -30,4 +30,4 @@ do_install() {
         >${D}${systemd_system_unitdir}/edgecamd.service.d/50-models.conf
 }
 
-FILES:${PN} = "${datadir}/edgecam/models ${systemd_system_unitdir}/edgecamd.service.d"
+FILES:${PN} += "${datadir}/edgecam/models ${systemd_system_unitdir}/edgecamd.service.d"

@@ -11,8 +11,10 @@ SRC_URI[sha256sum] = "${@edgecam.project.pinned(d, 'NCNN_SDIST_SHA256')}"
 
 inherit pypi cmake
 
-EXTRA_OECMAKE = "-DNCNN_VERSION=${@edgecam.project.pinned(d, 'NCNN_VERSION')} \
-    ${@edgecam.project.ncnn_options(d, d.getVar('TARGET_ARCH'))}"
+EXTRA_OECMAKE = "\
+    -DNCNN_VERSION=${@edgecam.project.pinned(d, 'NCNN_VERSION')} \
+    ${@edgecam.project.ncnn_options(d, d.getVar('TARGET_ARCH'))} \
+"
 
 # What is left out stands in the source: known once that is unpacked.
 EXTRA_OECMAKE += "$(cat ${WORKDIR}/layers-off)"

@@ -2,6 +2,7 @@
 WKS_FILE = "edgecam.wks.in"
 # The partitions come as whole files: no boot loader, and no tool that makes file systems.
 WKS_FILE_DEPENDS = "bmaptool-native"
+# nooelint: oelint.vars.specific
 IMAGE_TYPEDEP:wic = "slot"
 do_image_wic[depends] += "edgecam-boot:do_deploy edgecam-card:do_deploy"
 

@@ -1,6 +1,6 @@
 # Owns how the root of an image becomes EdgeCam's: the overlay of ota/image goes over the packages' files, its
 # preset says what starts, and the whole is packed as ota/image packs it.
-inherit edgecam-part
+inherit edgecam_part
 
 DEPENDS += "systemd-systemctl-native squashfs-tools-native"
 EDGECAM_PART_TASKS = "do_rootfs do_image_slot"
@@ -14,5 +14,6 @@ edgecam_own_root() {
 ROOTFS_POSTPROCESS_COMMAND:append = " edgecam_own_root"
 
 IMAGE_TYPES += "slot"
+# nooelint: oelint.vars.specific
 IMAGE_CMD:slot = "edgecam_part squash ${IMAGE_ROOTFS} ${IMGDEPLOYDIR}/${IMAGE_NAME}.slot"
 do_image_slot[depends] += "squashfs-tools-native:do_populate_sysroot"
