@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Owns the checks of the layer that need the other layers (layers.sh fetches them) and compile nothing: that
-# bitbake parses every recipe, that image and update have a provider for each dependency, that their tasks can be
-# ordered, that appends took hold. Without a network.
+# bitbake parses every recipe, that image and update have a provider for each dependency, that appends took hold, and
+# for the first machine that all tasks can be run in an order (a quarter of an hour). Without a network.
 #
 # usage: yocto-check.sh LAYERS [MACHINE...]   (all of kas/machine)
 #
@@ -99,13 +99,25 @@ appends() {
     echo "$MACHINE: appends looked at"
 }
 
+# at_least RECIPE VERSION: the distribution's compilers are new enough.
+at_least() {
+    local found
+    found=$(value "$1" PV)
+    [ "$(printf '%s\n' "$2" "$found" | sort -V | head -n 1)" = "$2" ] && return
+    echo "$1 is ${found:-not there}, needed is $2"
+    failed+=("$1 $2")
+}
+
 configure
 export MACHINE EDGECAM_FEATURES=''
 for MACHINE in "${MACHINES[@]}"; do
     step parse bitbake -p
     step providers bitbake -g "${TARGETS[@]}"
-    step tasks bitbake -n "${TARGETS[@]}"
     appends
 done
-EDGECAM_FEATURES=debug step providers bitbake -g "${TARGETS[@]}"
+at_least rust-native "$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$HERE/../Cargo.toml")"
+at_least go-runtime "$(sed -n 's/^MEDIAMTX_GO = "\(.*\)"/\1/p' "$HERE/recipes-edgecam/mediamtx/mediamtx-modules.inc")"
+MACHINE=${MACHINES[0]}
+EDGECAM_FEATURES='debug qemu' step providers bitbake -g "${TARGETS[@]}"
+step tasks bitbake -n "${TARGETS[@]}"
 [ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2; exit 1; }

@@ -31,6 +31,7 @@ plain() { printf '%s\n' "$1" | sed 's/!\(.\)/\U\1/g'; }
 
 echo "# Generated with Go by meta-edgecam/scripts/modules.sh; \`make yocto-lists\` makes it anew."
 echo "SRC_URI[mediamtx.sha256sum] = \"$(sum "$DOWNLOADS/$MODULE/@v/v$MEDIAMTX_VERSION.zip")\""
+echo "MEDIAMTX_GO = \"$(sed -n 's/^go //p' "$WORK/source/go.mod")\""
 hls=$(tr -d 'v[:space:]' <"$WORK/source/internal/servers/hls/hlsjsdownloader/VERSION")
 (cd "$WORK" && npm pack --silent "hls.js@$hls" >/dev/null)
 echo "MEDIAMTX_LISTED = \"$MEDIAMTX_VERSION\""
