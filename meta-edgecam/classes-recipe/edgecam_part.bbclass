@@ -23,4 +23,6 @@ python () {
     for task in d.getVar("EDGECAM_PART_TASKS").split():
         d.appendVarFlag(task, "vardeps", " EDGECAM_PART_DIGEST")
         d.appendVarFlag(task, "file-checksums", d.expand(" ${EDGECAM_LAYER}/scripts/part.sh:True"))
+        if d.getVar("EDGECAM_OTA_KEYRING"):
+            d.appendVarFlag(task, "file-checksums", d.expand(" ${EDGECAM_OTA_KEYRING}:True"))
 }

@@ -10,7 +10,6 @@ IMAGE_FEATURES = "read-only-rootfs"
 NO_RECOMMENDATIONS = "1"
 PACKAGE_EXCLUDE = "rauc-mark-good rauc-conf"
 IMAGE_NAME_SUFFIX = ""
-IMAGE_CLASSES = ""
 
 inherit image edgecam_root edgecam_card
 

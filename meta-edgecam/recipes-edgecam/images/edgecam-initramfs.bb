@@ -11,7 +11,6 @@ IMAGE_FEATURES = ""
 IMAGE_LINGUAS = ""
 IMAGE_NAME_SUFFIX = ""
 IMAGE_FSTYPES = "initrd"
-IMAGE_CLASSES = ""
 
 inherit image edgecam_part
 
