@@ -95,7 +95,7 @@ export MACHINE EDGECAM_FEATURES=''
 for MACHINE in "${MACHINES[@]}"; do
     step parse bitbake -p
     step providers bitbake -g "${TARGETS[@]}"
-    what_was_meant | step "what was meant" "$HERE/scripts/expect.py"
+    step "what was meant" "$HERE/scripts/expect.py" < <(what_was_meant)
 done
 MACHINE=${MACHINES[0]}
 EDGECAM_FEATURES='debug qemu' step providers bitbake -g "${TARGETS[@]}"

@@ -4,8 +4,9 @@
 # to do.
 #
 # usage: setup.sh run        what `make run` needs
-#        setup.sh test       that, and what `make test` and `make bench` need, schemathesis and web's packages
-#                            and what looks at the Yocto layer among it; pycocotools if it can be had, where the pictures are that it judges
+#        setup.sh test       that, and what `make test` and `make bench` need, schemathesis, web's packages and the
+#                            Yocto layer's linter among it; pycocotools if it can be had, where the pictures are
+#                            that it judges
 #        setup.sh accuracy   what `make run` needs, and pycocotools
 #        setup.sh train      what `make demo-model` needs: PyTorch and pnnx
 #        setup.sh all        everything but train, MediaMTX also when it failed a moment ago
