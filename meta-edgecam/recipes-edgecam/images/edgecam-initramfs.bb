@@ -22,8 +22,11 @@ edgecam_own() {
     tree=${WORKDIR}/root-with-modules
     rm -rf $tree
     mkdir -p $tree/usr
+    ln -s usr/lib $tree/lib
     cp -r ${IMAGE_ROOTFS}/usr/lib $tree/usr/lib
     rm -rf ${IMAGE_ROOTFS}/usr/lib/modules ${IMAGE_ROOTFS}/boot
+    # Without any module there is nothing to order.
+    [ ! -d $tree/usr/lib/modules ] || depmod -a -b $tree $(basename $tree/usr/lib/modules/*)
     edgecam_part initramfs_own $tree ${IMAGE_ROOTFS}
     rm -rf $tree
 }
