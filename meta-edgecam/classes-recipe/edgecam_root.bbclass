@@ -2,17 +2,17 @@
 # preset says what starts, and the whole is packed as ota/image packs it.
 inherit edgecam_part
 
-DEPENDS += "kmod-native squashfs-tools-native systemd-systemctl-native"
+DEPENDS += "squashfs-tools-native systemd-systemctl-native"
 EDGECAM_PART_TASKS = "do_rootfs do_image_slot"
 
 # Of the kernel's modules those go that ota/image leaves out: for hardware that no board has.
+# depmod runs after this, as for every image.
 edgecam_drop_modules() {
     modules=${IMAGE_ROOTFS}${nonarch_base_libdir}/modules
     sed 's/#.*//' ${EDGECAM_IMAGE}/drop.txt | tr -s ' ' '\n' | sed -n 's#^usr/lib/modules/##p' | while read -r pattern; do
         find $modules -path "$modules/$pattern" ! -type d -delete
     done
     find $modules -type d -empty -delete
-    depmod -a -b ${IMAGE_ROOTFS} $(basename $modules/*)
 }
 
 # What packages start by themselves is not asked; overlay and preset come last.
