@@ -29,14 +29,16 @@ prove() {
     echo "$hash" >"$RECORDS/$name"
 }
 
-# What computes, for the Pi's CPU.
-prove arm "$(inputs Cargo.toml Cargo.lock firmware/crates/{base,domain,detect,manifest,ncnn,scene} firmware/models \
-    firmware/setup/{cross,debs,ncnn,lib}.sh firmware/setup/versions.env 'firmware/setup/ncnn-*' ':!*.md')" make arm-test
-
-# The image: everything that it is made of, and what looks at it.
+# The image: everything that it is made of, and what looks at it here.
 image=$(inputs Cargo.toml Cargo.lock api ota firmware/src firmware/crates firmware/config firmware/models \
     firmware/setup/{apt,cross,debs,lib,mediamtx,ncnn,toolchains}.sh firmware/setup/{apt.txt,versions.env} \
-    'firmware/setup/ncnn-*' ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches')
+    'firmware/setup/ncnn-*' ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches' \
+    ':!ota/tests' ':!ota/e2e/tests/faults.rs' ':!ota/e2e/tests/refused.rs' ':!ota/e2e/tests/owners_card.rs' \
+    ':!ota/e2e/tests/board.rs')
 prove image "$image" make ota-test
 prove kernel "$image" make kernel-test
 prove cuts "$image" make power-cuts N=10
+
+# What computes, for the Pi's CPU.
+prove arm "$(inputs Cargo.toml Cargo.lock firmware/crates/{base,domain,detect,manifest,ncnn,scene} firmware/models \
+    firmware/setup/{cross,debs,ncnn,lib}.sh firmware/setup/versions.env 'firmware/setup/ncnn-*' ':!*.md')" make arm-test
