@@ -10,10 +10,10 @@ cd "$ROOT_DIR"
 
 RECORDS=$CACHE/proofs
 
-# inputs PATTERN...: a hash of the contents of the clone's files that match.
+# inputs PATTERN...: a hash of the clone's files that match: names, contents, links, what may be run.
 inputs() {
     git ls-files -z --cached --others --exclude-standard -- "$@" |
-        LC_ALL=C sort -z | xargs -0 sha256sum | short_hash
+        LC_ALL=C sort -z | tar -c --null -T - --mtime=@0 --owner=0 --group=0 --mode='u=rwX,go=rX' | short_hash
 }
 
 # prove NAME HASH CMD...
