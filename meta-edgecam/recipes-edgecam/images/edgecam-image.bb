@@ -4,7 +4,7 @@ SECTION = "base"
 LICENSE = "Apache-2.0 | MIT"
 
 IMAGE_INSTALL = "packagegroup-edgecam"
-IMAGE_INSTALL:append:edgecam-debug = " packagegroup-edgecam-debug"
+IMAGE_INSTALL:append:with-debug = " packagegroup-edgecam-debug"
 IMAGE_FEATURES = "read-only-rootfs"
 # Presets and configuration are ota/image's; nothing is installed because it might be nice to have.
 NO_RECOMMENDATIONS = "1"

@@ -1,3 +1,3 @@
 # The command line tools are for debugging.
 PACKAGECONFIG:edgecam = "debug"
-PACKAGECONFIG:append:edgecam-debug = " tools"
+PACKAGECONFIG:append:with-debug = " tools"
