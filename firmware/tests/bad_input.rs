@@ -259,10 +259,40 @@ fn a_full_data_folder_is_told_and_what_was_seen_meanwhile_is_stored_when_there_i
     assert!(seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "gaps in {seqs:?}");
     edgecam.stop();
 
-    // At a start there is nothing to wait for.
+    // A start without the room that is kept for it has nothing to wait for.
     fs::remove_dir_all(folder.join("run")).expect("it is no more in use");
-    fs::remove_file(folder.join("events.db")).expect("it is no more in use");
+    for file in ["events.db", "reserve"] {
+        fs::remove_file(folder.join(file)).expect("it is no more in use");
+    }
     disk.fill();
     let said = Setup::new().data(folder).refusal();
     says(&said, &["no space left", &folder.display().to_string(), way_out]);
+}
+
+#[test]
+fn a_device_whose_disk_is_full_when_its_power_fails_starts_again_and_again() {
+    let Some(_site) = Site::with(&[]) else { return };
+    let Some(disk) = SmallDisk::mount("size=24m") else {
+        return site::skip("no right to mount a file system");
+    };
+    let data = disk.path().join("data");
+    let reserve = || fs::metadata(data.join("reserve")).map(|it| it.len()).ok();
+    let mut edgecam = Setup::new().data(&data).start();
+    let kept = reserve().expect("room is kept for the next start");
+    // The claim is kept on the disk too.
+    edgecam.api();
+    let mut in_the_way = disk.fill();
+    for _ in 0..3 {
+        edgecam.kill();
+        fs::remove_file(&in_the_way).expect("the file can be removed");
+        in_the_way = disk.fill();
+        edgecam = edgecam.restart();
+        says(&edgecam.log(), &["the disk is full: this start uses"]);
+        assert_eq!(edgecam.api().camera()["id"], "cam");
+        assert!(reserve().is_some_and(|bytes| bytes >= kept / 2), "{:?}", reserve());
+    }
+    edgecam.kill();
+    fs::remove_file(in_the_way).expect("the file can be removed");
+    drop(edgecam.restart());
+    assert_eq!(reserve(), Some(kept));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Owns recipes-edgecam/mediamtx/mediamtx-modules.inc: MediaMTX's own archive and the Go modules that it is built
-# of, with the SHA-256 of each file, as bitbake fetches them from the Go module proxy. Go itself says which, with
-# an empty cache: what it fetched is what a build needs.
+# Owns recipes-edgecam/mediamtx/mediamtx-modules.inc: MediaMTX and the Go modules that it is built of, with the
+# SHA-256 of each file, as bitbake fetches them. Go itself says which, with an empty cache: what it fetched is what a
+# build needs.
 #
 # usage: modules.sh   (prints the file; needs Go and a network)
 set -euo pipefail
@@ -30,18 +30,14 @@ sum() { sha256sum "$1" | cut -d' ' -f1; }
 plain() { printf '%s\n' "$1" | sed 's/!\(.\)/\U\1/g'; }
 
 echo "# Generated with Go by meta-edgecam/scripts/modules.sh; \`make yocto-lists\` makes it anew."
-echo "SRC_URI[mediamtx.sha256sum] = \"$(sum "$DOWNLOADS/$MODULE/@v/v$MEDIAMTX_VERSION.zip")\""
 echo "MEDIAMTX_GO = \"$(sed -n 's/^go //p' "$WORK/source/go.mod")\""
 hls=$(tr -d 'v[:space:]' <"$WORK/source/internal/servers/hls/hlsjsdownloader/VERSION")
-(cd "$WORK" && npm pack --silent "hls.js@$hls" >/dev/null)
 echo "MEDIAMTX_LISTED = \"$MEDIAMTX_VERSION\""
 echo "HLSJS_VERSION = \"$hls\""
-echo "SRC_URI[hlsjs.sha256sum] = \"$(sum "$WORK/hls.js-$hls.tgz")\""
 echo "SRC_URI += \"\\"
 (cd "$DOWNLOADS" && find . -name '*.zip' -o -name '*.mod') | LC_ALL=C sort | while read -r file; do
     path=$(plain "${file#./}")
     module=${path%/@v/*} version=${path##*/@v/}
-    [ "$module" != "$MODULE" ] || continue
     case $file in
     *.zip) echo "    gomod://$module;version=${version%.zip};sha256sum=$(sum "$DOWNLOADS/$file") \\" ;;
     *.mod) [ -f "$DOWNLOADS/${file%.mod}.zip" ] || echo "    gomod://$module;version=${version%.mod};mod=1;sha256sum=$(sum "$DOWNLOADS/$file") \\" ;;

@@ -124,7 +124,12 @@ fn starts_on_a_full_disk(owned: Owned) -> Owned {
     owned.machine.booted().unwrap();
     let answers =
         || matches!(owned.device.get("/api/v1/system/issues"), Ok((200, _))).then_some(());
-    wait_for("device that answers on a full disk", 5 * MINUTE, MINUTE / 60, answers).unwrap();
+    if let Err(error) =
+        wait_for("device that answers on a full disk", 5 * MINUTE, MINUTE / 60, answers)
+    {
+        let said = "df -B1 /data; ls -l /data /data/edgecam; journalctl -u edgecamd -o cat -n 60";
+        panic!("{error}:\n{}", owned.machine.ask(said).unwrap_or_default());
+    }
     let (_, issues) = owned.device.get("/api/v1/system/issues").unwrap();
     assert!(issues.to_string().contains("disk_full"), "{issues}");
     owned.machine.ask("rm /data/filler").unwrap();

@@ -48,6 +48,13 @@ fn a_new_card_starts_grows_can_be_claimed_and_sees() {
         room.trim().parse::<u64>().unwrap() > 1 << 30,
         "the data partition has {room} bytes of a card of 3 GiB"
     );
+    let blocks = machine.ask("stat -f -c '%b %f %a' /data").unwrap();
+    let blocks: Vec<u64> = blocks.split_whitespace().map(|it| it.parse().unwrap()).collect();
+    let [all, free, the_owners] = blocks[..] else { panic!("{blocks:?}") };
+    assert!(
+        (free - the_owners) * 100 < all,
+        "more than 1 % of it is kept from its owner: {blocks:?}"
+    );
     let watchdog = machine.ask("cat /sys/class/watchdog/watchdog0/state").unwrap();
     assert_eq!(watchdog, "active");
 }

@@ -38,7 +38,9 @@ slot_state() {
 data_ext4() {
     rm -f "$1"
     # orphan_file: e2fsck of the initramfs is as new, readers of a card at home may not be.
-    E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mkfs.ext4 -q -b 4096 -L data -O ^orphan_file \
+    # -m: root has half a MiB of its own, for RAUC's notes on a full disk. It does not grow with the
+    # partition, as the kernel adds whole percents only: the default would keep 5 % of the card from its owner.
+    E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mkfs.ext4 -q -b 4096 -L data -m 0.9 -O ^orphan_file \
         -U ec5ca3e0-0000-4000-8000-0000000000da -E hash_seed=ec5ca3e0-0000-4000-8000-0000000000db,root_owner=0:0 \
         "$1" "$(size data)M"
 }

@@ -17,6 +17,7 @@ use crate::gate;
 use crate::problem::{Failure, Fault};
 use crate::routes;
 use crate::state::App;
+use crate::unread;
 
 /// Everything that is served.
 pub(crate) fn router(app: &App) -> Router {
@@ -27,6 +28,7 @@ pub(crate) fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), gate::pass))
         .layer(DefaultBodyLimit::max(app.limits.body))
         .layer(middleware::from_fn_with_state(app.clone(), in_time))
+        .layer(middleware::from_fn(unread::read))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http().on_failure(()))
         .layer(middleware::map_response(headers))

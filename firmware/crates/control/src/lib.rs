@@ -17,6 +17,7 @@
 //! | `extract` | what is read from requests |
 //! | `openapi`, `examples` | the OpenAPI document |
 //! | `state` | what every handler has at hand |
+//! | `unread` | what a handler left of a request's body |
 //!
 //! One task accepts; one task per connection serves it and ends with the server. Nothing is kept
 //! here: every answer is asked from the ports.
@@ -40,6 +41,7 @@ mod problem;
 mod routes;
 pub mod server;
 mod state;
+mod unread;
 
 pub use certificate::{CertificateError, Certificates};
 pub use limits::Limits;

@@ -82,6 +82,41 @@ async fn half_a_body_does_not_hold_its_connection() {
     assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
 }
 
+/// Reads one answer off `stream`: its head.
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(soon(stream.read_u8()).await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn who_is_refused_before_the_body_came_can_go_on_with_the_connection() {
+    let server = Server::start().await;
+    let refused = "POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n";
+    let mut stream = open(&server, refused).await;
+    let early = tokio::time::timeout(SHORT, stream.readable()).await;
+    assert!(early.is_err(), "it was answered, and its body would be taken for a request");
+    stream.write_all(b"{ }\n").await.unwrap();
+    let answer = head(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("close"), "{answer}");
+    let length = answer.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut problem = vec![0; length.expect("an answer has a length").parse().unwrap()];
+    soon(stream.read_exact(&mut problem)).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn who_is_refused_with_a_large_body_is_told_that_the_connection_ends() {
+    let server = Server::start().await;
+    let refused =
+        "POST /api/v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n";
+    let answer = head(&mut open(&server, refused).await).await;
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("connection: close"), "{answer}");
+}
+
 #[tokio::test]
 async fn connections_above_the_limit_wait_for_their_turn() {
     let limits = Limits { connections: 2, head: SHORT, ..Limits::default() };
