@@ -35,7 +35,7 @@ image=$(inputs Cargo.toml Cargo.lock api ota firmware/src firmware/crates firmwa
     firmware/setup/{apt,cross,debs,lib,mediamtx,ncnn,toolchains}.sh firmware/setup/{apt.txt,versions.env} \
     'firmware/setup/ncnn-*' ':!*.md' ':!firmware/crates/*/tests' ':!firmware/crates/*/benches' \
     ':!ota/tests' ':!ota/e2e/tests/faults.rs' ':!ota/e2e/tests/refused.rs' ':!ota/e2e/tests/owners_card.rs' \
-    ':!ota/e2e/tests/board.rs')
+    ':!ota/e2e/tests/board.rs' ':!ota/e2e/tests/processes.rs')
 prove image "$image" make ota-test
 prove kernel "$image" make kernel-test
 

@@ -109,6 +109,18 @@ fn the_process_that_decodes_video_has_no_secrets_and_the_network_of_this_machine
 }
 
 #[test]
+fn a_process_that_takes_ever_more_memory_is_ended_before_the_device_is() {
+    let kernel = fs::read_to_string(rootfs().join("../../../build/render.py")).unwrap();
+    assert!(kernel.contains(" cgroup_enable=memory "), "the Pi's boot loader switches limits off");
+    for unit in ["d", "-camera@", "-camera-lan@", "-worker@", "-mediamtx@", "-mosquitto@"] {
+        let text = text(&format!("edgecam{unit}.service"));
+        let most = values(&text, "MemoryMax").next().unwrap_or_else(|| panic!("edgecam{unit}"));
+        let most: u32 = most.strip_suffix('M').unwrap().parse().unwrap();
+        assert!(most <= 512, "edgecam{unit}: half of the smallest Pi's");
+    }
+}
+
+#[test]
 fn each_unit_that_the_daemon_starts_has_its_socket_and_its_folder() {
     let (daemon, folders) = (
         text("edgecamd.service"),

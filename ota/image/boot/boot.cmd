@@ -71,7 +71,7 @@ else
     setenv tree ${tree_r}
   fi
 fi
-setenv bootargs "${console} root=PARTLABEL=rootfs-${suffix} rauc.slot=${slot} panic=5 systemd.gpt_auto=0 quiet loglevel=4 ${extra_args}"
+setenv bootargs "${console} root=PARTLABEL=rootfs-${suffix} rauc.slot=${slot} panic=5 systemd.gpt_auto=0 cgroup_enable=memory quiet loglevel=4 ${extra_args}"
 if load ${devtype} ${devnum}:${boot_part} ${kernel_addr_r} kernel; then
   if load ${devtype} ${devnum}:${boot_part} ${initrd_r} initrd.img; then
     booti ${kernel_addr_r} ${initrd_r}:${filesize} ${tree}

@@ -112,7 +112,8 @@ def wks(*contents: str) -> str:
 
 def cmdline(slot: str) -> str:
     root = f"root=PARTLABEL=rootfs-{slot} rauc.slot={slot.upper()}"
-    return f"console=tty1 {root} panic=5 systemd.gpt_auto=0 quiet loglevel=4\n"
+    # cgroup_enable: the Pi's boot loader switches the limits of memory off, and the last word counts.
+    return f"console=tty1 {root} panic=5 systemd.gpt_auto=0 cgroup_enable=memory quiet loglevel=4\n"
 
 
 def main() -> None:
